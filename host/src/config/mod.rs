@@ -1,0 +1,75 @@
+//! The configuration: an embedded file that is the manual, and one file that overrides it.
+//!
+//! Knows nobody. Every section is one plain struct; [`Config::load`] reports all mistakes at once.
+
+mod load;
+mod machine;
+mod ranges;
+mod sections;
+mod values;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+pub use load::{ConfigError, ConfigErrors};
+pub use sections::{
+    Admin, Call, Compile, Edge, ErrorLevels, Guest, Journal, KeyValue, Notification, OnFailure,
+    Outbound, PaymentStatus, PostMessages, Queue,
+};
+pub use values::Size;
+
+/// The embedded default configuration with its comments: what `wharf config` prints.
+pub const DEFAULT: &str = include_str!("default.toml");
+
+/// All settings of one node.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Config {
+    /// The listener that retail platforms call.
+    pub edge: Edge,
+    /// The listener that administrators call.
+    pub admin: Admin,
+    /// Limits of one call.
+    pub call: Call,
+    /// The sandbox.
+    pub guest: Guest,
+    /// The child process that compiles.
+    pub compile: Compile,
+    /// Quotas of each channel's key-value store.
+    pub key_value: KeyValue,
+    /// Requests that components make.
+    pub outbound: Outbound,
+    /// Retention of the record of calls.
+    pub journal: Journal,
+    /// Asynchronous notifications.
+    pub queue: Queue,
+    /// Wording of answers to notifications.
+    pub notification: Notification,
+}
+
+impl Config {
+    /// The default configuration with the file at `path` merged over it.
+    /// Fails with every mistake in the file, not just the first.
+    pub fn load(path: Option<&Path>) -> Result<Self, ConfigErrors> {
+        match path {
+            Some(path) => load::file(path),
+            None => Ok(Self::default()),
+        }
+    }
+
+    /// The effective values as TOML, without the manual's comments.
+    pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
+        toml::to_string(self)
+    }
+}
+
+impl Default for Config {
+    #[expect(clippy::expect_used, reason = "the text is embedded; a test parses it")]
+    fn default() -> Self {
+        load::text("default.toml", "").expect("the embedded configuration is valid")
+    }
+}

@@ -1,0 +1,197 @@
+//! The sane range of every value: outside of it a node would not work, or would not be bounded.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::{Config, ConfigError, Size};
+
+const MS: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_mins(1);
+const HOUR: Duration = Duration::from_hours(1);
+const DAY: Duration = Duration::from_hours(24);
+
+impl Config {
+    /// Every value that is outside of its range, with the range.
+    pub(super) fn out_of_range(&self) -> Vec<ConfigError> {
+        let mut ranges = Ranges::default();
+        self.edge_ranges(&mut ranges);
+        self.call_ranges(&mut ranges);
+        self.guest_ranges(&mut ranges);
+        self.store_ranges(&mut ranges);
+        self.outbound_ranges(&mut ranges);
+        self.queue_ranges(&mut ranges);
+        ranges.errors
+    }
+
+    fn edge_ranges(&self, ranges: &mut Ranges) {
+        let edge = &self.edge;
+        ranges.time("edge.header-time", edge.header_time, 100 * MS..=5 * MINUTE);
+        ranges.plain(
+            "edge.header-size",
+            edge.header_size,
+            Size::kib(8)..=Size::mib(1),
+        );
+        ranges.plain("edge.headers", edge.headers, 10..=1000);
+        ranges.plain(
+            "edge.sdk-body",
+            edge.sdk_body,
+            Size::kib(1)..=Size::mib(256),
+        );
+        ranges.plain(
+            "edge.notification-body",
+            edge.notification_body,
+            Size::kib(1)..=Size::mib(256),
+        );
+        ranges.time("edge.body-time", edge.body_time, 100 * MS..=5 * MINUTE);
+        ranges.plain("edge.connections", edge.connections, 1..=1_000_000);
+        ranges.time("edge.idle-time", edge.idle_time, SECOND..=HOUR);
+        ranges.plain("edge.json-depth", edge.json_depth, 8..=127);
+        ranges.plain(
+            "admin.upload",
+            self.admin.upload,
+            Size::kib(1)..=Size::mib(512),
+        );
+    }
+
+    fn call_ranges(&self, ranges: &mut Ranges) {
+        let call = &self.call;
+        ranges.time("call.sdk-deadline", call.sdk_deadline, 10 * MS..=2 * MINUTE);
+        ranges.time(
+            "call.notification-deadline",
+            call.notification_deadline,
+            10 * MS..=2 * MINUTE,
+        );
+        ranges.time("call.async-deadline", call.async_deadline, 10 * MS..=HOUR);
+        ranges.plain("call.in-flight", call.in_flight, 1..=10_000);
+        ranges.plain("call.answer", call.answer, Size::kib(1)..=Size::mib(256));
+        ranges.time("call.drain", call.drain, Duration::ZERO..=HOUR);
+    }
+
+    fn guest_ranges(&self, ranges: &mut Ranges) {
+        let guest = &self.guest;
+        ranges.plain("guest.memory", guest.memory, Size::mib(1)..=Size::mib(1024));
+        ranges.plain("guest.instances", guest.instances, 0..=10_000);
+        ranges.plain(
+            "guest.table-elements",
+            guest.table_elements,
+            100..=10_000_000,
+        );
+        ranges.plain("guest.stack", guest.stack, Size::kib(64)..=Size::mib(1));
+        ranges.time("guest.tick", guest.tick, Duration::from_micros(50)..=SECOND);
+        ranges.plain("guest.log-lines", guest.log_lines, 0..=100_000);
+        ranges.plain("guest.log-line", guest.log_line, Size(64)..=Size::mib(1));
+        ranges.plain("guest.log-bytes", guest.log_bytes, Size(0)..=Size::mib(64));
+        ranges.plain("guest.random", guest.random, Size(16)..=Size::mib(64));
+        ranges.plain(
+            "compile.memory",
+            self.compile.memory,
+            Size::mib(128)..=Size::mib(65_536),
+        );
+        ranges.time("compile.time", self.compile.time, SECOND..=HOUR);
+    }
+
+    fn store_ranges(&self, ranges: &mut Ranges) {
+        let quota = &self.key_value;
+        ranges.plain("key-value.value", quota.value, Size(1)..=Size::mib(16));
+        ranges.plain("key-value.keys", quota.keys, 1..=100_000_000);
+        ranges.plain(
+            "key-value.bytes",
+            quota.bytes,
+            Size::kib(1)..=Size::mib(1 << 20),
+        );
+        ranges.plain("journal.calls", self.journal.calls, 1..=100_000_000);
+        ranges.plain("journal.log-lines", self.journal.log_lines, 1..=100_000_000);
+    }
+
+    fn outbound_ranges(&self, ranges: &mut Ranges) {
+        let outbound = &self.outbound;
+        ranges.plain("outbound.requests", outbound.requests, 0..=10_000);
+        ranges.plain(
+            "outbound.response",
+            outbound.response,
+            Size::kib(1)..=Size::mib(256),
+        );
+        ranges.time(
+            "outbound.connect-time",
+            outbound.connect_time,
+            10 * MS..=2 * MINUTE,
+        );
+        ranges.time(
+            "outbound.first-byte-time",
+            outbound.first_byte_time,
+            10 * MS..=10 * MINUTE,
+        );
+        ranges.time(
+            "outbound.between-bytes-time",
+            outbound.between_bytes_time,
+            10 * MS..=10 * MINUTE,
+        );
+    }
+
+    fn queue_ranges(&self, ranges: &mut Ranges) {
+        let queue = &self.queue;
+        ranges.plain("queue.schedule's length", queue.schedule.len(), 1..=50);
+        for (index, pause) in queue.schedule.iter().enumerate() {
+            ranges.time(
+                &format!("queue.schedule[{index}]"),
+                *pause,
+                Duration::ZERO..=30 * DAY,
+            );
+        }
+        ranges.plain("queue.jitter", queue.jitter, 0.0..=0.9);
+        ranges.plain("queue.workers", queue.workers, 1..=1000);
+        ranges.time("queue.dedupe", queue.dedupe, Duration::ZERO..=30 * DAY);
+        ranges.time("queue.keep-dead", queue.keep_dead, HOUR..=3650 * DAY);
+    }
+}
+
+#[derive(Default)]
+struct Ranges {
+    errors: Vec<ConfigError>,
+}
+
+impl Ranges {
+    fn plain<T: PartialOrd + fmt::Display + Copy>(
+        &mut self,
+        key: &str,
+        value: T,
+        range: RangeInclusive<T>,
+    ) {
+        if !range.contains(&value) {
+            self.report(key, &value, range.start(), range.end());
+        }
+    }
+
+    fn time(&mut self, key: &str, value: Duration, range: RangeInclusive<Duration>) {
+        if !range.contains(&value) {
+            self.report(
+                key,
+                &shown(value),
+                &shown(*range.start()),
+                &shown(*range.end()),
+            );
+        }
+    }
+
+    fn report(
+        &mut self,
+        key: &str,
+        value: &dyn fmt::Display,
+        low: &dyn fmt::Display,
+        high: &dyn fmt::Display,
+    ) {
+        let message = format!("expected {low} to {high}, found {value}");
+        self.errors.push(ConfigError {
+            key: key.to_owned(),
+            message,
+        });
+    }
+}
+
+/// A time as it is written in the file, in quotes.
+fn shown(time: Duration) -> String {
+    toml::Value::try_from(humantime_serde::Serde::from(time))
+        .map_or_else(|_| format!("{time:?}"), |text| text.to_string())
+}

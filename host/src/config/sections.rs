@@ -1,0 +1,240 @@
+//! One struct per section. `default.toml` says what each key means and why it has its value.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use super::values::{self, Size};
+
+/// `[edge]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Edge {
+    /// Address to listen on.
+    #[serde(deserialize_with = "values::address")]
+    pub listen: SocketAddr,
+    /// Time for a request's head.
+    #[serde(with = "values::time")]
+    pub header_time: Duration,
+    /// Largest request head.
+    pub header_size: Size,
+    /// Most header lines.
+    pub headers: usize,
+    /// Largest body of an SDK interaction.
+    pub sdk_body: Size,
+    /// Largest body of a notification.
+    pub notification_body: Size,
+    /// Time for a whole body.
+    #[serde(with = "values::time")]
+    pub body_time: Duration,
+    /// Open connections.
+    pub connections: usize,
+    /// Life of an idle connection.
+    #[serde(with = "values::time")]
+    pub idle_time: Duration,
+    /// Deepest nesting of JSON.
+    pub json_depth: usize,
+}
+
+/// `[admin]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Admin {
+    /// Address to listen on.
+    #[serde(deserialize_with = "values::address")]
+    pub listen: SocketAddr,
+    /// Largest component.
+    pub upload: Size,
+}
+
+/// `[call]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Call {
+    /// Whole time of an SDK interaction.
+    #[serde(with = "values::time")]
+    pub sdk_deadline: Duration,
+    /// Whole time of a notification that somebody waits for.
+    #[serde(with = "values::time")]
+    pub notification_deadline: Duration,
+    /// Time of one attempt at an asynchronous notification.
+    #[serde(with = "values::time")]
+    pub async_deadline: Duration,
+    /// Calls at the same time, per channel.
+    pub in_flight: u32,
+    /// Largest answer of a component.
+    pub answer: Size,
+    /// Time that calls under way get on a graceful stop.
+    #[serde(with = "values::time")]
+    pub drain: Duration,
+}
+
+/// `[guest]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Guest {
+    /// Linear memory of one instance.
+    pub memory: Size,
+    /// Instances at the same time; 0 = sized from the machine, see [`Guest::slots`].
+    pub instances: u32,
+    /// Entries in one instance's tables.
+    pub table_elements: usize,
+    /// Stack of one instance.
+    pub stack: Size,
+    /// How often deadlines are checked.
+    #[serde(with = "values::time")]
+    pub tick: Duration,
+    /// Log lines kept of one call.
+    pub log_lines: usize,
+    /// Longest log line.
+    pub log_line: Size,
+    /// Log text kept of one call.
+    pub log_bytes: Size,
+    /// Random bytes asked for at once.
+    pub random: Size,
+}
+
+/// `[compile]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Compile {
+    /// Memory of the compiling process.
+    pub memory: Size,
+    /// Time of the compiling process.
+    #[serde(with = "values::time")]
+    pub time: Duration,
+}
+
+/// `[key-value]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct KeyValue {
+    /// Largest value.
+    pub value: Size,
+    /// Keys per channel.
+    pub keys: u64,
+    /// Keys and values of one channel together.
+    pub bytes: Size,
+}
+
+/// `[outbound]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Outbound {
+    /// Requests per call.
+    pub requests: u32,
+    /// Largest answer.
+    pub response: Size,
+    /// Time to connect.
+    #[serde(with = "values::time")]
+    pub connect_time: Duration,
+    /// Time to the answer's first byte.
+    #[serde(with = "values::time")]
+    pub first_byte_time: Duration,
+    /// Longest pause within an answer.
+    #[serde(with = "values::time")]
+    pub between_bytes_time: Duration,
+    /// Private networks that may be reached.
+    #[serde(with = "values::networks")]
+    pub allow_private: Vec<IpNet>,
+    /// Whether plain HTTP is allowed.
+    pub allow_http: bool,
+}
+
+/// `[journal]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Journal {
+    /// Calls kept.
+    pub calls: u64,
+    /// Log lines kept.
+    pub log_lines: u64,
+}
+
+/// `[queue]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Queue {
+    /// Pause before each attempt.
+    #[serde(with = "values::times")]
+    pub schedule: Vec<Duration>,
+    /// Share by which a pause varies, 0 to 1.
+    pub jitter: f64,
+    /// Attempts at the same time.
+    pub workers: usize,
+    /// The same notification within this time is taken once.
+    #[serde(with = "values::time")]
+    pub dedupe: Duration,
+    /// Life of a dead notification.
+    #[serde(with = "values::time")]
+    pub keep_dead: Duration,
+}
+
+/// `[notification]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Notification {
+    /// The number of each severity.
+    pub error_level: ErrorLevels,
+    /// Whether an operator has confirmed these numbers.
+    pub error_level_confirmed: bool,
+    /// Words for a payment's state.
+    pub payment_status: PaymentStatus,
+    /// Messages of a payment page.
+    pub post_message: PostMessages,
+    /// What a failed validation does to the user.
+    #[serde(deserialize_with = "values::on_failure")]
+    pub on_failure: OnFailure,
+}
+
+/// `notification.error-level`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ErrorLevels {
+    /// Nothing to say.
+    pub ok: i64,
+    /// For information.
+    pub info: i64,
+    /// The user should look at it.
+    pub warning: i64,
+    /// A business error.
+    pub error: i64,
+    /// The system behind is not available.
+    pub critical: i64,
+}
+
+/// `notification.payment-status`: without a word, no state is sent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct PaymentStatus {
+    /// The payment is done.
+    pub paid: Option<String>,
+    /// The payment was refused.
+    pub declined: Option<String>,
+    /// The payment is not decided yet.
+    pub pending: Option<String>,
+}
+
+/// `notification.post-message`: without a text, no message is posted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct PostMessages {
+    /// The payment is done.
+    pub success: Option<String>,
+    /// The payment failed.
+    pub error: Option<String>,
+    /// The page may be closed.
+    pub close: Option<String>,
+}
+
+/// `notification.on-failure`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnFailure {
+    /// The user cannot go on.
+    Block,
+    /// The user may go on.
+    Force,
+}

@@ -1,0 +1,268 @@
+//! The desired state: which channels exist, and which release answers on each. Every change makes a new revision.
+
+mod rows;
+
+use rusqlite::{Connection, named_params, params};
+use tokio::sync::watch;
+
+use super::writer::Bell;
+use super::{
+    Activation, Channel, Desired, Digest, KeyKind, Mode, NewChannel, Release, ReleaseSpec, Store,
+    StoreError, Timestamp, components,
+};
+
+use rows::{active_releases, channels, find_release, one_channel, read_release};
+
+impl Store {
+    /// The newest revision; changes after every committed change. Read [`Store::desired`] then.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.inner.desired.clone()
+    }
+
+    /// All channels with their active releases, as of one revision. Takes milliseconds for thousands of channels.
+    pub fn desired(&self) -> Result<Desired, StoreError> {
+        self.read_at_once(|db| {
+            let channels = channels(db, None)?;
+            let mut active = active_releases(db)?;
+            let channels = channels.into_iter().map(|channel| {
+                let release = active.remove(&channel.name);
+                (channel, release)
+            });
+            Ok(Desired {
+                channels: channels.collect(),
+                revision: revision(db)?,
+            })
+        })
+    }
+
+    /// One channel, if it exists.
+    pub fn channel(&self, name: &str) -> Result<Option<Channel>, StoreError> {
+        self.read_at_once(|db| Ok(channels(db, Some(name))?.pop()))
+    }
+
+    /// Makes a channel without releases. Fails with `Exists` or `HostTaken`.
+    pub async fn create_channel(&self, new: NewChannel) -> Result<Channel, StoreError> {
+        self.change(move |db| {
+            let created = Timestamp::now();
+            let added = db
+                .prepare_cached(
+                    "INSERT OR IGNORE INTO channel (name, mode, created) VALUES (?, ?, ?)",
+                )?
+                .execute(params![new.name, new.mode, created])?;
+            if added == 0 {
+                return Err(StoreError::Exists(new.name));
+            }
+            db.execute("INSERT INTO kv_usage VALUES (?, 0, 0)", [&new.name])?;
+            add_hosts(db, &new.name, &new.hosts)?;
+            for (kind, digest) in &new.keys {
+                add_key(db, &new.name, *kind, digest)?;
+            }
+            one_channel(db, &new.name)
+        })
+        .await
+    }
+
+    /// Removes a channel with its releases, keys, secrets, key-value pairs and queued notifications. Its calls stay in
+    /// the journal, its components until they are swept. Fails with `NoChannel`.
+    pub async fn delete_channel(&self, name: &str) -> Result<(), StoreError> {
+        let name = name.to_owned();
+        self.change(move |db| {
+            let removed = db.execute("DELETE FROM channel WHERE name = ?", [&name])?;
+            if removed == 0 {
+                Err(StoreError::NoChannel(name))
+            } else {
+                Ok(())
+            }
+        })
+        .await
+    }
+
+    /// Sets what the channel is for. Fails with `NoChannel`.
+    pub async fn set_mode(&self, name: &str, mode: Mode) -> Result<Channel, StoreError> {
+        let name = name.to_owned();
+        self.change(move |db| {
+            db.execute(
+                "UPDATE channel SET mode = ? WHERE name = ?",
+                params![mode, name],
+            )?;
+            one_channel(db, &name)
+        })
+        .await
+    }
+
+    /// Replaces the channel's host names. Fails with `NoChannel` or `HostTaken`.
+    pub async fn set_hosts(&self, name: &str, hosts: Vec<String>) -> Result<Channel, StoreError> {
+        let name = name.to_owned();
+        self.change(move |db| {
+            one_channel(db, &name)?;
+            db.execute("DELETE FROM host WHERE channel = ?", [&name])?;
+            add_hosts(db, &name, &hosts)?;
+            one_channel(db, &name)
+        })
+        .await
+    }
+
+    /// Makes `digest` the channel's key of this kind. The key before it stays valid until `keep_old_until` (`None` = it
+    /// ends at once), older ones end now: there are never more than two. Fails with `NoChannel`.
+    pub async fn rotate_key(
+        &self,
+        channel: &str,
+        kind: KeyKind,
+        digest: Digest,
+        keep_old_until: Option<Timestamp>,
+    ) -> Result<Channel, StoreError> {
+        let channel = channel.to_owned();
+        self.change(move |db| {
+            one_channel(db, &channel)?;
+            db.execute(
+                "DELETE FROM channel_key WHERE channel = :channel AND kind = :kind AND (expires IS NOT NULL OR :until IS NULL)",
+                named_params! { ":channel": channel, ":kind": kind, ":until": keep_old_until },
+            )?;
+            db.execute(
+                "UPDATE channel_key SET expires = ? WHERE channel = ? AND kind = ?",
+                params![keep_old_until, channel, kind],
+            )?;
+            add_key(db, &channel, kind, &digest)?;
+            one_channel(db, &channel)
+        })
+        .await
+    }
+
+    /// Adds a release with the channel's next number; it does not become active.
+    /// Fails with `NoChannel`, or with `NoComponent` when the component was not stored before.
+    pub async fn add_release(
+        &self,
+        channel: &str,
+        spec: ReleaseSpec,
+    ) -> Result<Release, StoreError> {
+        let channel = channel.to_owned();
+        let components = self.inner.components.clone();
+        self.change(move |db| {
+            one_channel(db, &channel)?;
+            components::require(&components, spec.digest)?;
+            let number: i64 = db.query_row(
+                "INSERT INTO release_counter VALUES (?, 1) ON CONFLICT DO UPDATE SET last = last + 1 RETURNING last",
+                [&channel],
+                |row| row.get(0),
+            )?;
+            let created = Timestamp::now();
+            let text = serde_json::to_string(&spec).map_err(|error| StoreError::Database(error.to_string()))?;
+            db.execute(
+                "INSERT INTO release (channel, number, created, digest, spec) VALUES (?, ?, ?, ?, ?)",
+                params![channel, number, created, spec.digest, text],
+            )?;
+            Ok(Release { channel, number: number.cast_unsigned(), created, spec })
+        })
+        .await
+    }
+
+    /// All releases of a channel, newest first; none for an unknown channel.
+    pub fn releases(&self, channel: &str) -> Result<Vec<Release>, StoreError> {
+        self.read(|db| {
+            let mut rows = db.prepare_cached(
+                "SELECT channel, number, created, spec FROM release WHERE channel = ? ORDER BY number DESC",
+            )?;
+            rows.query_and_then([channel], read_release)?.collect()
+        })
+    }
+
+    /// One release, if it exists.
+    pub fn release(&self, channel: &str, number: u64) -> Result<Option<Release>, StoreError> {
+        self.read(|db| find_release(db, channel, number))
+    }
+
+    /// Makes a release the one that answers. With `expected`, only if that one is active now (`Some(None)` = none is):
+    /// two administrators cannot overwrite each other unseen. Activating the active release changes nothing.
+    /// Fails with `NoChannel`, `NoRelease` or `Conflict`.
+    pub async fn activate(
+        &self,
+        channel: &str,
+        number: u64,
+        expected: Option<Option<u64>>,
+    ) -> Result<Activation, StoreError> {
+        let channel = channel.to_owned();
+        let activation = self.inner.writer.write(Bell::Desired, move |db| {
+            let from = one_channel(db, &channel)?.active;
+            if let Some(expected) = expected.filter(|expected| *expected != from) {
+                return Err(StoreError::Conflict {
+                    expected,
+                    found: from,
+                });
+            }
+            if find_release(db, &channel, number)?.is_none() {
+                return Err(StoreError::NoRelease { channel, number });
+            }
+            if from == Some(number) {
+                return Ok(Activation {
+                    from,
+                    to: number,
+                    revision: revision(db)?,
+                });
+            }
+            db.execute(
+                "UPDATE channel SET previous = active, active = ? WHERE name = ?",
+                params![number.cast_signed(), channel],
+            )?;
+            Ok(Activation {
+                from,
+                to: number,
+                revision: bump(db)?,
+            })
+        });
+        activation.await
+    }
+
+    /// A write that makes a new revision when it succeeds.
+    async fn change<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let change = self.inner.writer.write(Bell::Desired, |db| {
+            let result = work(db)?;
+            bump(db)?;
+            Ok(result)
+        });
+        change.await
+    }
+}
+
+pub(super) fn revision(db: &Connection) -> Result<u64, StoreError> {
+    let revision: i64 = db.query_row("SELECT revision FROM node", [], |row| row.get(0))?;
+    Ok(revision.cast_unsigned())
+}
+
+fn bump(db: &Connection) -> Result<u64, StoreError> {
+    db.execute("UPDATE node SET revision = revision + 1", [])?;
+    revision(db)
+}
+
+fn add_hosts(db: &Connection, channel: &str, hosts: &[String]) -> Result<(), StoreError> {
+    for host in hosts {
+        db.execute("INSERT OR IGNORE INTO host VALUES (?, ?)", [host, channel])?;
+        let owner: String =
+            db.query_row("SELECT channel FROM host WHERE host = ?", [host], |row| {
+                row.get(0)
+            })?;
+        if owner != channel {
+            return Err(StoreError::HostTaken {
+                host: host.clone(),
+                channel: owner,
+            });
+        }
+    }
+    Ok(())
+}
+
+fn add_key(
+    db: &Connection,
+    channel: &str,
+    kind: KeyKind,
+    digest: &Digest,
+) -> Result<(), StoreError> {
+    db.execute(
+        "INSERT INTO channel_key (channel, kind, digest, created) VALUES (?, ?, ?, ?)",
+        params![channel, kind, digest, Timestamp::now()],
+    )?;
+    Ok(())
+}

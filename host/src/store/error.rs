@@ -1,0 +1,188 @@
+//! Why an operation of the store failed.
+
+use std::path::PathBuf;
+
+use rusqlite::ErrorCode;
+
+use super::Digest;
+
+/// Why an operation of the store failed. Nothing of a failed operation is kept.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// Another process, or another store in this one, holds the data directory.
+    #[error("data directory {} is in use by another wharf; stop it or name another directory", .0.display())]
+    InUse(PathBuf),
+    /// The linked `SQLite` has a known way to damage a database.
+    #[error(
+        "the linked SQLite is {found}; 3.51.3 or newer is needed, older ones can damage a database in WAL mode"
+    )]
+    OldSqlite {
+        /// Its version.
+        found: &'static str,
+    },
+    /// The database was written by a newer program.
+    #[error(
+        "wharf.db has schema version {found}, this program knows up to {known}; start the newer program"
+    )]
+    NewerSchema {
+        /// In the file.
+        found: usize,
+        /// The newest that this program knows.
+        known: usize,
+    },
+    /// The disk is full. Later operations may succeed again.
+    #[error("the disk is full: {0}")]
+    Full(String),
+    /// Reading or writing a file failed.
+    #[error("i/o error: {0}")]
+    Io(String),
+    /// Somebody else locks the database for longer than we wait.
+    #[error("the database is locked by another program: {0}")]
+    Locked(String),
+    /// What lies on the disk is not what was written.
+    #[error("the stored data is damaged: {0}")]
+    Corrupt(String),
+    /// Any other complaint of the database: a bug of ours.
+    #[error("database error: {0}")]
+    Database(String),
+    /// The writer has ended; nothing can be stored any more.
+    #[error("the store's writer has stopped")]
+    Stopped,
+
+    /// A channel of this name exists.
+    #[error("channel {0} exists already")]
+    Exists(String),
+    /// No such channel.
+    #[error("there is no channel {0}")]
+    NoChannel(String),
+    /// The host name belongs to another channel.
+    #[error("host {host} belongs to channel {channel}")]
+    HostTaken {
+        /// The host name.
+        host: String,
+        /// Its owner.
+        channel: String,
+    },
+    /// No such release.
+    #[error("channel {channel} has no release {number}")]
+    NoRelease {
+        /// The channel.
+        channel: String,
+        /// The number asked for.
+        number: u64,
+    },
+    /// Another release is active than the caller expected.
+    #[error("the active release is {}, not the expected {}", shown(*.found), shown(*.expected))]
+    Conflict {
+        /// What the caller expected.
+        expected: Option<u64>,
+        /// What is active.
+        found: Option<u64>,
+    },
+
+    /// No component with this digest is stored.
+    #[error("there is no component {0}")]
+    NoComponent(Digest),
+    /// A component's file does not have the digest that names it.
+    #[error("component file {} is damaged: its content has digest {found}; upload the component again", .path.display())]
+    CorruptComponent {
+        /// The file.
+        path: PathBuf,
+        /// What it holds instead.
+        found: Digest,
+    },
+
+    /// A key would be one too many.
+    #[error("the channel may keep {limit} keys")]
+    QuotaKeys {
+        /// Most keys.
+        limit: u64,
+    },
+    /// Keys and values would be too large together.
+    #[error("the channel may keep {limit} bytes of keys and values")]
+    QuotaBytes {
+        /// Most bytes.
+        limit: u64,
+    },
+    /// A value is too large.
+    #[error("a value may have {limit} bytes, this one has {found}")]
+    ValueTooLarge {
+        /// Most bytes.
+        limit: u64,
+        /// Its bytes.
+        found: u64,
+    },
+    /// A key is too long.
+    #[error("a key may have {limit} bytes, this one has {found}")]
+    KeyTooLong {
+        /// Most bytes.
+        limit: u64,
+        /// Its bytes.
+        found: u64,
+    },
+    /// A value to be counted up is no decimal number.
+    #[error("the value to increment is not a decimal number")]
+    NotNumber,
+    /// Counting up would leave the range of 64 bits.
+    #[error("the incremented value does not fit in 64 bits")]
+    Overflow,
+
+    /// No such queued notification.
+    #[error("there is no notification {0}")]
+    NoEvent(String),
+    /// Only dead notifications can be replayed.
+    #[error("notification {0} is not dead, so there is nothing to replay")]
+    NotDead(String),
+    /// The lease has ended and somebody else may have the notification.
+    #[error("notification {0} is not leased any more")]
+    NotLeased(String),
+
+    /// A stored secret cannot be decrypted.
+    #[error(
+        "secret {name} of channel {channel} cannot be opened; node.key is not the one it was stored with"
+    )]
+    SecretSealed {
+        /// The channel.
+        channel: String,
+        /// The secret's name, never its value.
+        name: String,
+    },
+    /// The node key is missing or unusable.
+    #[error("{}: {problem}", .path.display())]
+    NodeKey {
+        /// The key file.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        problem: &'static str,
+    },
+}
+
+fn shown(number: Option<u64>) -> String {
+    number.map_or_else(|| "none".to_owned(), |number| number.to_string())
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        let text = error.to_string();
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::Full(text),
+            Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::ReadOnly) => {
+                Self::Io(text)
+            }
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked(text),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Corrupt(text),
+            _ => Self::Database(text),
+        }
+    }
+}
+
+impl StoreError {
+    /// An error of the file system on `path`.
+    pub(super) fn io(path: &std::path::Path, error: &std::io::Error) -> Self {
+        let text = format!("{}: {error}", path.display());
+        match error.kind() {
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Self::Full(text),
+            _ => Self::Io(text),
+        }
+    }
+}

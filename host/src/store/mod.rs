@@ -1,0 +1,141 @@
+//! What must survive a restart: channels and their releases, components, secrets, key-value pairs, the queue of
+//! notifications, the journal. One `SQLite` database and a directory of components, in one data directory.
+//!
+//! Reads are plain functions of a few microseconds on pooled read-only connections: call them from anywhere, on the
+//! async runtime too (exceptions say so). Writes are async, go through one writer thread, and are on the disk when they
+//! return. Only the journal is fire-and-forget. The set of operations is small and closed on purpose: a second
+//! implementation has to offer the same.
+
+mod components;
+mod database;
+mod desired;
+mod error;
+mod housekeeping;
+mod journal;
+mod keys;
+mod keyvalue;
+mod queue;
+mod records;
+mod secrets;
+mod tokens;
+mod words;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::Connection;
+use tokio::sync::watch;
+
+use crate::config::Config;
+
+use database::Readers;
+use secrets::NodeKey;
+use writer::{Bell, Bells, Writer};
+
+pub use error::StoreError;
+pub use journal::{CallRecord, LogLine, LoggedLine};
+pub use keys::{generate_key, new_id};
+pub use keyvalue::Quota;
+pub use queue::{Attempt, Enqueued, Event, Leased, QueueDepth, QueuedEvent};
+pub use records::{
+    Activation, Channel, Desired, Digest, Grants, KeyKind, KeyRecord, LimitOverrides, Mode,
+    NewChannel, Release, ReleaseSpec, Role, State, Timestamp, TokenRecord,
+};
+pub use secrets::SecretName;
+
+/// The store of one node. Clones share it; when the last one goes, everything sent is written and the directory is free.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    readers: Readers,
+    writer: Writer,
+    components: PathBuf,
+    node_key: NodeKey,
+    desired: watch::Receiver<u64>,
+    queue: watch::Receiver<u64>,
+}
+
+/// How much of the past is kept.
+#[derive(Debug, Clone)]
+pub struct Retention {
+    /// Calls in the journal, over all channels.
+    pub calls: u64,
+    /// Log lines in the journal, over all channels.
+    pub log_lines: u64,
+    /// Time that handled notifications stay, to know their like again.
+    pub done: Duration,
+    /// Time that dead notifications stay for a replay.
+    pub dead: Duration,
+}
+
+impl From<&Config> for Retention {
+    fn from(config: &Config) -> Self {
+        Self {
+            calls: config.journal.calls,
+            log_lines: config.journal.log_lines,
+            done: config.queue.dedupe,
+            dead: config.queue.keep_dead,
+        }
+    }
+}
+
+impl Store {
+    /// Opens the store in `dir`, which is made if needed. Blocks for the time of a few disk accesses.
+    /// Fails when another process holds the directory, the linked `SQLite` is too old, or the files are unusable.
+    pub fn open(dir: &Path, retention: Retention) -> Result<Self, StoreError> {
+        let lock = database::claim(dir)?;
+        let db = database::open(dir)?;
+        let node_key = NodeKey::load(dir, &db)?;
+        let components = components::directory(dir)?;
+        let (desired, desired_changes) = watch::channel(desired::revision(&db)?);
+        let (queue, queue_changes) = watch::channel(0);
+        let writer = Writer::start(db, lock, Bells { desired, queue }, retention)?;
+        let readers = Readers::new(dir);
+        let inner = Inner {
+            readers,
+            writer,
+            components,
+            node_key,
+            desired: desired_changes,
+            queue: queue_changes,
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    fn read<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.inner.readers.read(work)
+    }
+
+    /// One consistent view for several statements.
+    fn read_at_once<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.read(|db| {
+            let view = db.unchecked_transaction()?;
+            let result = work(&view);
+            view.finish()?;
+            result
+        })
+    }
+
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.inner.writer.write(Bell::Nobody, work).await
+    }
+}

@@ -1,0 +1,190 @@
+//! The queue's transitions. Each runs on the writer, within one savepoint.
+
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::order::Place;
+use super::{Enqueued, Event, Leased};
+use crate::store::keyvalue::sql_limit;
+use crate::store::{Retention, State, StoreError, Timestamp, new_id};
+
+pub(super) fn enqueue(
+    db: &Connection,
+    event: &Event,
+    window: Duration,
+) -> Result<Enqueued, StoreError> {
+    let mut known = db.prepare_cached("SELECT EXISTS (SELECT 1 FROM channel WHERE name = ?)")?;
+    if !known.query_row([&event.channel], |row| row.get::<_, bool>(0))? {
+        return Err(StoreError::NoChannel(event.channel.clone()));
+    }
+    let mut same = db.prepare_cached(
+        "SELECT id FROM event WHERE channel = ? AND dedupe = ? AND created > ? AND state <> 'dead' LIMIT 1",
+    )?;
+    let since = event.at.before(window);
+    if let Some(id) = same
+        .query_row(params![event.channel, event.dedupe, since], |row| {
+            row.get(0)
+        })
+        .optional()?
+    {
+        return Ok(Enqueued {
+            id,
+            duplicate: true,
+        });
+    }
+    let place = Place {
+        channel: &event.channel,
+        entity_type_id: event.entity_type_id,
+        entity_id: event.entity_id,
+    };
+    let waits = place.leader(db)?.is_some();
+    let id = new_id();
+    let mut row = db.prepare_cached(
+        "INSERT INTO event (id, channel, event_type, entity_type_id, entity_id, body, dedupe, waits, due, created)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?9, ?9)",
+    )?;
+    row.execute(params![
+        id,
+        event.channel,
+        event.event_type,
+        event.entity_type_id,
+        event.entity_id,
+        event.body,
+        event.dedupe,
+        waits,
+        event.at,
+    ])?;
+    Ok(Enqueued {
+        id,
+        duplicate: false,
+    })
+}
+
+pub(super) fn lease(
+    db: &Connection,
+    now: Timestamp,
+    limit: usize,
+    until: Timestamp,
+) -> Result<Vec<Leased>, StoreError> {
+    let mut due = db.prepare_cached(
+        "SELECT seq FROM event INDEXED BY event_due WHERE waits = 0 AND state IN ('queued', 'running') AND due <= ? ORDER BY due, seq LIMIT ?",
+    )?;
+    let due: Vec<i64> = due
+        .query_map(params![now, sql_limit(limit)], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    let mut lost = db.prepare_cached(
+        "UPDATE attempt SET ended = ?, result = 'lost', reason = 'the lease ran out' WHERE event = ? AND ended IS NULL",
+    )?;
+    let mut attempt = db.prepare_cached(
+        "INSERT INTO attempt (event, number, started)
+         VALUES (?1, (SELECT coalesce(max(number), 0) + 1 FROM attempt WHERE event = ?1), ?2)",
+    )?;
+    let mut take = db.prepare_cached(
+        "UPDATE event SET state = 'running', due = ?, attempts = attempts + 1 WHERE seq = ?
+         RETURNING id, channel, event_type, entity_type_id, entity_id, body, attempts",
+    )?;
+    let mut leased = Vec::with_capacity(due.len());
+    for seq in due {
+        lost.execute(params![now, seq])?;
+        attempt.execute(params![seq, now])?;
+        leased.push(take.query_row(params![until, seq], |row| {
+            Ok(Leased {
+                id: row.get("id")?,
+                channel: row.get("channel")?,
+                event_type: row.get("event_type")?,
+                entity_type_id: row.get("entity_type_id")?,
+                entity_id: row.get("entity_id")?,
+                body: row.get("body")?,
+                attempts: row.get("attempts")?,
+            })
+        })?);
+    }
+    Ok(leased)
+}
+
+/// Ends an attempt. `at` is when a queued one may run again, and when any other ended.
+pub(super) fn close(
+    db: &Connection,
+    id: &str,
+    attempts: u32,
+    state: State,
+    at: Timestamp,
+    reason: Option<&str>,
+) -> Result<(), StoreError> {
+    let mut row = db.prepare_cached(
+        "SELECT seq FROM event WHERE id = ? AND state = 'running' AND attempts = ?",
+    )?;
+    let seq: Option<i64> = row
+        .query_row(params![id, attempts], |row| row.get(0))
+        .optional()?;
+    let seq = seq.ok_or_else(|| StoreError::NotLeased(id.to_owned()))?;
+    let result = if state == State::Queued {
+        "retry"
+    } else {
+        state.as_str()
+    };
+    let now = if state == State::Queued {
+        Timestamp::now()
+    } else {
+        at
+    };
+    db.prepare_cached(
+        "UPDATE attempt SET ended = ?, result = ?, reason = ? WHERE event = ? AND ended IS NULL",
+    )?
+    .execute(params![now, result, reason, seq])?;
+    if state == State::Queued {
+        db.prepare_cached("UPDATE event SET state = 'queued', due = ? WHERE seq = ?")?
+            .execute(params![at, seq])?;
+        return Ok(());
+    }
+    // What was handled is personal data without a use.
+    db.prepare_cached(
+        "UPDATE event SET state = ?1, ended = ?2, body = CASE ?1 WHEN 'done' THEN '' ELSE body END WHERE seq = ?3",
+    )?
+    .execute(params![state, at, seq])?;
+    match Place::of(db, id)? {
+        Some(place) => place.wake_next(db),
+        None => Ok(()),
+    }
+}
+
+pub(super) fn replay(db: &Connection, id: &str) -> Result<(), StoreError> {
+    let mut row = db.prepare_cached("SELECT seq, state FROM event WHERE id = ?")?;
+    let found = row
+        .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let (seq, state): (i64, State) = found.ok_or_else(|| StoreError::NoEvent(id.to_owned()))?;
+    if state != State::Dead {
+        return Err(StoreError::NotDead(id.to_owned()));
+    }
+    let leader = match Place::of(db, id)? {
+        Some(place) => place.leader(db)?,
+        None => None,
+    };
+    // An older one goes first again, unless a younger one is at work already.
+    let waits = leader.is_some_and(|(leader, state)| leader < seq || state == State::Running);
+    if let (Some((leader, _)), false) = (leader, waits) {
+        db.execute("UPDATE event SET waits = 1 WHERE seq = ?", [leader])?;
+    }
+    db.execute(
+        "UPDATE event SET state = 'queued', waits = ?, due = ?, attempts = 0, ended = NULL WHERE seq = ?",
+        params![waits, Timestamp::now(), seq],
+    )?;
+    Ok(())
+}
+
+/// Removes what was done or dead for long enough.
+pub(in crate::store) fn prune(
+    db: &Connection,
+    now: Timestamp,
+    retention: &Retention,
+) -> Result<(), StoreError> {
+    for (state, keep) in [(State::Done, retention.done), (State::Dead, retention.dead)] {
+        db.execute(
+            "DELETE FROM event INDEXED BY event_ended WHERE state = ? AND state IN ('done', 'dead') AND ended < ?",
+            params![state, now.before(keep)],
+        )?;
+    }
+    Ok(())
+}
