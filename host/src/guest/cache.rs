@@ -1,0 +1,202 @@
+//! Compiled code, kept from one start to the next.
+//!
+//! Compiled code is native code: whoever can change it owns the process. So each file is named by the component's digest
+//! and the engine's compatibility, and carries a MAC made with a key that only this node has. What does not match is
+//! compiled again, never run.
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use tokio::process::Command;
+
+use crate::config::Config;
+use crate::store::Digest;
+
+/// Why a component was not compiled.
+#[derive(Debug, thiserror::Error)]
+pub enum CompileError {
+    /// The compiler hit one of its limits.
+    #[error("the component is too hard to compile: it needs more than {} s or {} of memory (compile.time, compile.memory)", .time.as_secs(), .memory)]
+    Limit {
+        /// CPU time that it had.
+        time: Duration,
+        /// Memory that it had.
+        memory: String,
+    },
+    /// The compiler says no.
+    #[error("the component does not compile: {0}")]
+    Refused(String),
+    /// The result cannot be kept or read.
+    #[error("failed to {doing} {path}: {source}")]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// What went wrong.
+        source: io::Error,
+    },
+}
+
+/// A file of compiled code whose MAC was right.
+pub struct Authenticated {
+    path: PathBuf,
+}
+
+impl Authenticated {
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// The folder of compiled code.
+pub struct Cache {
+    folder: PathBuf,
+    key: [u8; 64],
+    compatibility: String,
+    /// One compilation at a time: it may use a whole core and much memory.
+    turn: tokio::sync::Mutex<()>,
+}
+
+impl Cache {
+    /// Opens the folder and its key, making both if they are missing.
+    ///
+    /// # Errors
+    /// The folder or the key cannot be read or made.
+    pub fn open(folder: PathBuf, compatibility: String) -> Result<Self, CompileError> {
+        fs::create_dir_all(&folder).map_err(io_error("make", &folder))?;
+        let key_file = folder.join("cache.key");
+        let key = read_or_make_key(&key_file).map_err(io_error("read", &key_file))?;
+        Ok(Self { folder, key, compatibility, turn: tokio::sync::Mutex::new(()) })
+    }
+
+    /// The compiled code of a component, if it is here, whole and ours.
+    pub fn find(&self, digest: &Digest) -> Option<Authenticated> {
+        let path = self.path(digest);
+        let code = fs::read(&path).ok()?;
+        let mac = fs::read(mac_path(&path)).ok()?;
+        if self.mac(digest, &code).verify_slice(&mac).is_err() {
+            tracing::warn!(file = %path.display(), "compiled code is not what this node wrote; compiling again");
+            return None;
+        }
+        Some(Authenticated { path })
+    }
+
+    /// Compiles a component in a child process and keeps the result.
+    ///
+    /// # Errors
+    /// See [`CompileError`]. Nothing is kept then.
+    pub async fn compile(
+        &self,
+        config_file: Option<&Path>,
+        config: &Config,
+        digest: &Digest,
+        component: &Path,
+    ) -> Result<Authenticated, CompileError> {
+        let _turn = self.turn.lock().await;
+        if let Some(found) = self.find(digest) {
+            return Ok(found);
+        }
+        let path = self.path(digest);
+        let fresh = path.with_extension("fresh");
+        let result = self.run_child(config_file, config, component, &fresh).await;
+        let kept = result.and_then(|()| self.keep(digest, &fresh, &path));
+        if kept.is_err() {
+            let _ = fs::remove_file(&fresh);
+        }
+        kept.map(|()| Authenticated { path })
+    }
+
+    async fn run_child(
+        &self,
+        config_file: Option<&Path>,
+        config: &Config,
+        component: &Path,
+        out: &Path,
+    ) -> Result<(), CompileError> {
+        let program = std::env::current_exe().map_err(io_error("find", Path::new("wharf")))?;
+        let mut command = Command::new(&program);
+        command.arg("compile").arg(component).arg(out);
+        if let Some(file) = config_file {
+            command.arg("--config").arg(file);
+        }
+        command.env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        let child = command.spawn().map_err(io_error("start", &program))?;
+        let limit = || CompileError::Limit { time: config.compile.time, memory: config.compile.memory.to_string() };
+        // The limit is CPU time; a child that gets little of it on a busy machine may take longer by the clock.
+        let patience = config.compile.time * 4;
+        let output = tokio::time::timeout(patience, child.wait_with_output())
+            .await
+            .map_err(|_| limit())?
+            .map_err(io_error("run", &program))?;
+        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        if !output.status.success() {
+            // An abort (out of memory) and a kill (CPU time) have no exit code.
+            return Err(if output.status.code().is_none() { limit() } else { CompileError::Refused(said) });
+        }
+        let compatibility = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        if compatibility == self.compatibility {
+            Ok(())
+        } else {
+            Err(CompileError::Refused(format!(
+                "the compiler's settings ({compatibility}) are not this node's ({})",
+                self.compatibility
+            )))
+        }
+    }
+
+    fn keep(&self, digest: &Digest, fresh: &Path, path: &Path) -> Result<(), CompileError> {
+        let code = fs::read(fresh).map_err(io_error("read", fresh))?;
+        let mac = self.mac(digest, &code).finalize().into_bytes();
+        let mac_file = mac_path(path);
+        write_synced(&mac_file, &mac).map_err(io_error("write", &mac_file))?;
+        fs::rename(fresh, path).map_err(io_error("write", path))
+    }
+
+    fn mac(&self, digest: &Digest, code: &[u8]) -> Hmac<Sha256> {
+        // The name is part of it, so that one component's code cannot be passed off as another's.
+        Hmac::<Sha256>::new(&self.key.into())
+            .chain_update(self.compatibility.as_bytes())
+            .chain_update(digest.to_string().as_bytes())
+            .chain_update(code)
+    }
+
+    fn path(&self, digest: &Digest) -> PathBuf {
+        self.folder.join(format!("{digest}-{}.cwasm", self.compatibility))
+    }
+}
+
+fn mac_path(path: &Path) -> PathBuf {
+    path.with_extension("mac")
+}
+
+fn io_error<'p>(doing: &'static str, path: &'p Path) -> impl FnOnce(io::Error) -> CompileError + use<'p> {
+    move |source| CompileError::Io { doing, path: path.to_owned(), source }
+}
+
+fn read_or_make_key(path: &Path) -> io::Result<[u8; 64]> {
+    let mut key = [0; 64];
+    match fs::File::open(path) {
+        Ok(mut file) => file.read_exact(&mut key)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            getrandom::fill(&mut key)?;
+            write_synced(path, &key)?;
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(key)
+}
+
+/// Writes a file that only our user can read, and waits until it is on the disk.
+fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}

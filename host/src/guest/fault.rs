@@ -1,0 +1,108 @@
+//! Why a guest gave no answer.
+
+use std::time::Duration;
+
+use wasmtime::Trap;
+use wharf_protocol::Breach;
+use wharf_protocol::call::{Failure, Refusal};
+
+/// Why a guest gave no answer. The caller learns a code and one sentence of it (`edge`), the log learns the cause.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Fault {
+    /// The guest trapped.
+    #[error("the component trapped: {0}")]
+    Trap(String),
+    /// The guest asked for more memory than its limit, and trapped over it.
+    #[error("the component ran out of memory: the limit is {limit} bytes (guest.memory); {cause}")]
+    OutOfMemory {
+        /// The limit in bytes.
+        limit: usize,
+        /// The trap that followed.
+        cause: String,
+    },
+    /// The guest's stack overflowed.
+    #[error("the component's stack overflowed; the limit is guest.stack")]
+    StackOverflow,
+    /// The call did not end in time.
+    #[error("the call did not end within {limit:?}")]
+    Deadline {
+        /// The whole time that the call had.
+        limit: Duration,
+    },
+    /// The answer breaks a rule of the platform.
+    #[error("the component's answer breaks a rule: {0}")]
+    InvalidAnswer(#[from] Breach),
+    /// The answer is larger than it may be.
+    #[error("the component's answer is too large; the limit is {limit} bytes (call.answer)")]
+    AnswerTooLarge {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The component has no such function, or says `unsupported`.
+    #[error("the component does not answer {0}")]
+    NotImplemented(&'static str),
+    /// The guest says no, as business.
+    #[error("the component refused: {}: {}", .0.code, .0.message)]
+    Refused(Refusal),
+    /// The guest wants the call again later.
+    #[error("the component asks to be called again later")]
+    RetryLater(Option<u32>),
+    /// The guest says that it failed.
+    #[error("the component failed: {0}")]
+    Internal(String),
+    /// All of the channel's or of the node's places are taken.
+    #[error("too many calls at the same time; the limit is {0}")]
+    Busy(&'static str),
+    /// The channel has no active release.
+    #[error("the channel has no active release")]
+    NoRelease,
+    /// Wharf is stopping.
+    #[error("this node is stopping")]
+    Draining,
+    /// A bug of Wharf's own.
+    #[error("host error: {0}")]
+    Host(String),
+}
+
+impl Fault {
+    /// What a guest's own word means.
+    pub(crate) fn of_failure(failure: Failure, function: &'static str) -> Self {
+        match failure {
+            Failure::Unsupported => Self::NotImplemented(function),
+            Failure::Refused(refusal) => Self::Refused(refusal),
+            Failure::RetryLater(seconds) => Self::RetryLater(seconds),
+            Failure::Internal(message) => Self::Internal(message),
+        }
+    }
+
+    /// What an error of wasmtime's means. `denied` says that a growth of memory was refused during the call, `answer` is
+    /// the limit on what crosses the boundary.
+    pub(crate) fn of_error(error: &wasmtime::Error, denied: Option<usize>, answer: usize) -> Self {
+        if let Some(fault) = error.downcast_ref::<Fault>() {
+            return fault.clone();
+        }
+        let cause = format!("{error:#}");
+        match (error.downcast_ref::<Trap>(), denied) {
+            (Some(Trap::StackOverflow), _) => Self::StackOverflow,
+            (_, Some(limit)) => Self::OutOfMemory { limit, cause },
+            _ if cause.contains("hostcall fuel") || cause.contains("fuel allocated for hostcalls") => {
+                Self::AnswerTooLarge { limit: answer }
+            }
+            _ => Self::Trap(cause),
+        }
+    }
+
+    /// Whether the component is to blame: what a breaker and a canary count.
+    pub fn is_guests(&self) -> bool {
+        matches!(
+            self,
+            Self::Trap(_)
+                | Self::OutOfMemory { .. }
+                | Self::StackOverflow
+                | Self::Deadline { .. }
+                | Self::InvalidAnswer(_)
+                | Self::AnswerTooLarge { .. }
+                | Self::Internal(_)
+        )
+    }
+}

@@ -1,0 +1,156 @@
+//! `wasi:keyvalue`: one durable bucket for each channel.
+
+use wasmtime::Result;
+use wasmtime::component::Resource;
+
+use super::bindings::wasi::keyvalue::store::{Error, Host, HostBucket, KeyResponse};
+use super::bindings::wasi::keyvalue::{atomics, batch};
+use crate::guest::state::CallState;
+use crate::store::{Quota, StoreError};
+
+/// The name of the one bucket.
+const BUCKET: &str = "default";
+/// Keys of one page of `list-keys`.
+const PAGE: usize = 1000;
+
+/// The channel's bucket. It has no state of its own: which channel it is stands in the call.
+#[expect(unreachable_pub, reason = "the generated bindings export it again")]
+pub struct Bucket;
+
+/// A value as it was read, for `swap`.
+#[expect(unreachable_pub, reason = "the generated bindings export it again")]
+pub struct Cas {
+    key: String,
+    current: Option<Vec<u8>>,
+}
+
+/// What a guest learns of a failure: limits by name, everything else without its cause.
+fn told(error: &StoreError) -> Error {
+    match error {
+        StoreError::QuotaKeys { .. }
+        | StoreError::QuotaBytes { .. }
+        | StoreError::ValueTooLarge { .. }
+        | StoreError::KeyTooLong { .. }
+        | StoreError::NotNumber
+        | StoreError::Overflow => Error::Other(error.to_string()),
+        _ => {
+            tracing::error!(%error, "a key-value operation failed");
+            Error::Other("the store failed".to_owned())
+        }
+    }
+}
+
+impl CallState {
+    fn quota(&self) -> Quota {
+        Quota::from(&self.config.key_value)
+    }
+
+    async fn set(&mut self, entries: Vec<(String, Vec<u8>)>) -> Result<Result<(), Error>> {
+        let quota = self.quota();
+        Ok(self.store.kv_set_many(&self.environment.channel, entries, &quota).await.map_err(|error| told(&error)))
+    }
+}
+
+impl Host for CallState {
+    async fn open(&mut self, identifier: String) -> Result<Result<Resource<Bucket>, Error>> {
+        if !self.environment.grants.key_value {
+            return Ok(Err(Error::AccessDenied));
+        }
+        if !matches!(identifier.as_str(), BUCKET | "") {
+            return Ok(Err(Error::NoSuchStore));
+        }
+        Ok(Ok(self.table.push(Bucket)?))
+    }
+}
+
+impl HostBucket for CallState {
+    async fn get(&mut self, _: Resource<Bucket>, key: String) -> Result<Result<Option<Vec<u8>>, Error>> {
+        Ok(self.store.kv_get(&self.environment.channel, &key).map_err(|error| told(&error)))
+    }
+
+    async fn set(&mut self, _: Resource<Bucket>, key: String, value: Vec<u8>) -> Result<Result<(), Error>> {
+        CallState::set(self, vec![(key, value)]).await
+    }
+
+    async fn delete(&mut self, _: Resource<Bucket>, key: String) -> Result<Result<(), Error>> {
+        Ok(self
+            .store
+            .kv_delete_many(&self.environment.channel, vec![key])
+            .await
+            .map(|_| ())
+            .map_err(|error| told(&error)))
+    }
+
+    async fn exists(&mut self, _: Resource<Bucket>, key: String) -> Result<Result<bool, Error>> {
+        Ok(self.store.kv_exists(&self.environment.channel, &key).map_err(|error| told(&error)))
+    }
+
+    async fn list_keys(&mut self, _: Resource<Bucket>, cursor: Option<String>) -> Result<Result<KeyResponse, Error>> {
+        let found = self.store.kv_keys(&self.environment.channel, cursor.as_deref(), PAGE);
+        Ok(found.map_err(|error| told(&error)).map(|keys| {
+            let cursor = if keys.len() == PAGE { keys.last().cloned() } else { None };
+            KeyResponse { keys, cursor }
+        }))
+    }
+
+    async fn drop(&mut self, bucket: Resource<Bucket>) -> Result<()> {
+        self.table.delete(bucket)?;
+        Ok(())
+    }
+}
+
+impl batch::Host for CallState {
+    async fn get_many(
+        &mut self,
+        _: Resource<Bucket>,
+        keys: Vec<String>,
+    ) -> Result<Result<Vec<Option<(String, Vec<u8>)>>, Error>> {
+        let found = self.store.kv_get_many(&self.environment.channel, &keys);
+        Ok(found
+            .map_err(|error| told(&error))
+            .map(|values| keys.into_iter().zip(values).map(|(key, value)| value.map(|value| (key, value))).collect()))
+    }
+
+    async fn set_many(&mut self, _: Resource<Bucket>, entries: Vec<(String, Vec<u8>)>) -> Result<Result<(), Error>> {
+        CallState::set(self, entries).await
+    }
+
+    async fn delete_many(&mut self, _: Resource<Bucket>, keys: Vec<String>) -> Result<Result<(), Error>> {
+        Ok(self.store.kv_delete_many(&self.environment.channel, keys).await.map(|_| ()).map_err(|error| told(&error)))
+    }
+}
+
+impl atomics::Host for CallState {
+    async fn increment(&mut self, _: Resource<Bucket>, key: String, delta: i64) -> Result<Result<i64, Error>> {
+        let quota = self.quota();
+        Ok(self.store.kv_increment(&self.environment.channel, &key, delta, &quota).await.map_err(|error| told(&error)))
+    }
+
+    async fn swap(&mut self, cas: Resource<Cas>, value: Vec<u8>) -> Result<Result<(), atomics::CasError>> {
+        let quota = self.quota();
+        let Cas { key, current } = self.table.delete(cas)?;
+        match self.store.kv_swap(&self.environment.channel, &key, current, value, &quota).await {
+            Ok(Ok(())) => Ok(Ok(())),
+            Ok(Err(current)) => Ok(Err(atomics::CasError::CasFailed(self.table.push(Cas { key, current })?))),
+            Err(error) => Ok(Err(atomics::CasError::StoreError(told(&error)))),
+        }
+    }
+}
+
+impl atomics::HostCas for CallState {
+    async fn new(&mut self, _: Resource<Bucket>, key: String) -> Result<Result<Resource<Cas>, Error>> {
+        match self.store.kv_get(&self.environment.channel, &key) {
+            Ok(current) => Ok(Ok(self.table.push(Cas { key, current })?)),
+            Err(error) => Ok(Err(told(&error))),
+        }
+    }
+
+    async fn current(&mut self, cas: Resource<Cas>) -> Result<Result<Option<Vec<u8>>, Error>> {
+        Ok(Ok(self.table.get(&cas)?.current.clone()))
+    }
+
+    async fn drop(&mut self, cas: Resource<Cas>) -> Result<()> {
+        self.table.delete(cas)?;
+        Ok(())
+    }
+}

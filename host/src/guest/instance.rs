@@ -1,0 +1,161 @@
+//! One call: a place, a fresh instance, a deadline, a memory cap, an answer.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Semaphore, SemaphorePermit};
+use wasmtime::component::TypedFunc;
+use wasmtime::{Store as Instance, UpdateDeadline};
+use wharf_protocol::call::Failure;
+
+use super::engine::Runtime;
+use super::exports::Function;
+use super::fault::Fault;
+use super::plugin::Plugin;
+use super::state::{Body, CallState, Environment, Line};
+use crate::store::{LogLine, Timestamp};
+
+/// A channel's places. They outlive its releases, so that a swap does not lift the limit.
+#[derive(Debug)]
+pub struct Lane {
+    places: Semaphore,
+}
+
+impl Lane {
+    /// A lane for so many calls at the same time.
+    pub fn new(in_flight: u32) -> Self {
+        Self { places: Semaphore::new(in_flight as usize) }
+    }
+
+    /// How many places are free.
+    pub fn free(&self) -> usize {
+        self.places.available_permits()
+    }
+
+    fn enter(&self) -> Result<SemaphorePermit<'_>, Fault> {
+        self.places.try_acquire().map_err(|_| Fault::Busy("call.in-flight"))
+    }
+}
+
+/// What a call is about, beside its parameters.
+pub struct Call<'a> {
+    /// The call's id.
+    pub id: &'a str,
+    /// What the release gives.
+    pub environment: &'a Arc<Environment>,
+    /// The channel's places.
+    pub lane: &'a Lane,
+    /// For `raw-request`.
+    pub body: Body,
+    /// When it began.
+    pub began: Instant,
+    /// The whole time that it has.
+    pub time: Duration,
+    /// The guest's memory in bytes.
+    pub memory: usize,
+}
+
+/// How a call ended, and whether requests to the outside had been sent by then.
+pub struct Ended<A> {
+    /// The answer, or why there is none.
+    pub result: Result<A, Fault>,
+    /// Requests that the guest sent out.
+    pub sent: u32,
+}
+
+impl Runtime {
+    /// Runs one function in a fresh instance.
+    pub async fn call<F: Function>(&self, plugin: &Plugin, call: Call<'_>, params: F::Params<'_>) -> Ended<F::Answer> {
+        let Some(index) = plugin.exports.index::<F>() else {
+            return Ended { result: Err(Fault::NotImplemented(F::NAME)), sent: 0 };
+        };
+        let _place = match call.lane.enter() {
+            Ok(place) => place,
+            Err(fault) => return Ended { result: Err(fault), sent: 0 },
+        };
+        let Ok(_slot) = self.slots.try_acquire() else {
+            return Ended { result: Err(Fault::Busy("guest.instances")), sent: 0 };
+        };
+        let deadline = call.began + call.time;
+        let mut instance = self.instance(&call, deadline);
+        let run = async {
+            let guest = plugin.pre.instantiate_async(&mut instance).await?;
+            let function =
+                guest.get_func(&mut instance, index).ok_or_else(|| wasmtime::format_err!("{} is gone", F::NAME))?;
+            let function = typed::<F>(function);
+            function.call_async(&mut instance, params).await
+        };
+        // The epoch stops a guest that computes; the timer one that waits.
+        let outcome = tokio::time::timeout_at(deadline.into(), run).await;
+        let state = instance.data();
+        let denied = state.memory.denied.then_some(state.memory.limit);
+        let result = match outcome {
+            Err(_) => Err(Fault::Deadline { limit: call.time }),
+            Ok(Err(error)) => Err(self.fault(&error, denied, &call)),
+            Ok(Ok((Err(failure),))) => Err(Fault::of_failure(failure, F::NAME)),
+            Ok(Ok((Ok(answer),))) => Ok(answer),
+        };
+        let sent = state.sender.sent();
+        self.keep_log(instance.data_mut());
+        Ended { result, sent }
+    }
+
+    fn instance(&self, call: &Call<'_>, deadline: Instant) -> Instance<CallState> {
+        let mut instance = Instance::new(&self.engine, CallState::new(self, call, deadline));
+        instance.limiter(|state| &mut state.memory);
+        instance.set_hostcall_fuel(self.config.call.answer.len());
+        instance.set_epoch_deadline(1);
+        instance.epoch_deadline_callback(move |_| {
+            if Instant::now() >= deadline {
+                return Err(Fault::Deadline { limit: Duration::ZERO }.into());
+            }
+            // The engine's own yield wakes itself, so that tokio never polls for I/O beside a busy guest; measured, a
+            // neighbour then waits seconds instead of milliseconds.
+            Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
+        });
+        instance
+    }
+
+    fn fault(&self, error: &wasmtime::Error, denied: Option<usize>, call: &Call<'_>) -> Fault {
+        match Fault::of_error(error, denied, self.config.call.answer.len()) {
+            Fault::Deadline { .. } => Fault::Deadline { limit: call.time },
+            fault => fault,
+        }
+    }
+
+    /// Hands the guest's lines to the journal, and what it printed with them.
+    fn keep_log(&self, state: &mut CallState) {
+        let mut lines = std::mem::take(&mut state.log.lines);
+        if let Some(printed) = state.printed() {
+            lines.extend(printed.lines().map(|text| Line {
+                level: "error",
+                context: "stderr".to_owned(),
+                message: super::imports::logging::clean(text),
+            }));
+        }
+        if state.log.dropped > 0 {
+            let message = format!("{} more lines were dropped (guest.log-lines, guest.log-bytes)", state.log.dropped);
+            lines.push(Line { level: "warn", context: "wharf".to_owned(), message });
+        }
+        let at = Timestamp::now();
+        for line in lines {
+            self.store.record_log(LogLine {
+                channel: state.environment.channel.to_string(),
+                call: state.call_id.clone(),
+                at,
+                level: line.level.to_owned(),
+                context: line.context,
+                message: line.message,
+            });
+        }
+    }
+}
+
+/// Names the type of a function that was checked when its component was loaded.
+#[expect(unsafe_code, reason = "checking the type again costs more than a small call")]
+fn typed<'a, F: Function>(
+    function: wasmtime::component::Func,
+) -> TypedFunc<F::Params<'a>, (Result<F::Answer, Failure>,)> {
+    // SAFETY: `Exports::resolve` has checked this very export of this component against exactly these types.
+    unsafe { TypedFunc::new_unchecked(function) }
+}

@@ -1,0 +1,25 @@
+//! The sandbox: the only code that names wasmtime.
+//!
+//! [`Runtime`] is the engine with everything a guest may import. [`admission`] says in plain words whether a component fits the
+//! contract. [`cache`] compiles in a child process and keeps the result under a MAC. A [`Plugin`] is a loaded component, and
+//! [`Runtime::call`] runs one function of it in a fresh instance.
+
+pub mod admission;
+pub mod cache;
+pub mod compile;
+mod engine;
+mod exports;
+mod fault;
+mod imports;
+mod instance;
+mod outbound;
+mod plugin;
+mod state;
+
+pub use engine::{EngineError, Runtime};
+pub use exports::{Function, functions};
+pub use fault::Fault;
+pub use instance::{Call, Ended, Lane};
+pub use outbound::{HostPattern, Outbound};
+pub use plugin::{Plugin, Plugins};
+pub use state::{Body, Environment};

@@ -1,0 +1,98 @@
+//! Loaded components, shared by all channels that run the same one.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use wasmtime::component::InstancePre;
+
+use super::cache::{Authenticated, Cache, CompileError};
+use super::engine::Runtime;
+use super::exports::{ContractError, Exports};
+use super::state::CallState;
+use crate::store::{Digest, Store, StoreError};
+
+/// A component, ready to be instantiated: linked, its functions found and their types checked.
+pub struct Plugin {
+    /// Which component it is.
+    pub digest: Digest,
+    pub(super) pre: InstancePre<CallState>,
+    pub(super) exports: Exports,
+}
+
+/// Why a component cannot be run.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// It does not compile.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    /// It is not what the contract says.
+    #[error(transparent)]
+    Contract(#[from] ContractError),
+    /// Its bytes are gone or spoilt.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The engine does not take it.
+    #[error("the engine does not take the component: {0}")]
+    Engine(String),
+}
+
+/// All loaded components by digest. A component that no release uses any more is dropped with its last user.
+pub struct Plugins {
+    runtime: Arc<Runtime>,
+    cache: Cache,
+    config_file: Option<PathBuf>,
+    loaded: Mutex<HashMap<Digest, Weak<Plugin>>>,
+}
+
+impl Plugins {
+    /// Opens the compile cache in `folder`. `config_file` is what the compiling child reads its limits from.
+    ///
+    /// # Errors
+    /// The cache cannot be opened.
+    pub fn open(runtime: Arc<Runtime>, folder: PathBuf, config_file: Option<PathBuf>) -> Result<Self, CompileError> {
+        let cache = Cache::open(folder, runtime.compatibility())?;
+        Ok(Self { runtime, cache, config_file, loaded: Mutex::new(HashMap::new()) })
+    }
+
+    /// The component with this digest: loaded already, or from the cache, or compiled now.
+    ///
+    /// # Errors
+    /// See [`LoadError`].
+    pub async fn get(&self, store: &Store, digest: &Digest) -> Result<Arc<Plugin>, LoadError> {
+        if let Some(plugin) = self.loaded().get(digest).and_then(Weak::upgrade) {
+            return Ok(plugin);
+        }
+        let compiled = if let Some(compiled) = self.cache.find(digest) {
+            compiled
+        } else {
+            // Reading verifies the digest: what is compiled is what was admitted.
+            store.component(*digest)?;
+            self.compile(digest, &store.component_path(*digest)).await?
+        };
+        let plugin = Arc::new(self.load(*digest, &compiled)?);
+        let mut loaded = self.loaded();
+        loaded.retain(|_, plugin| plugin.strong_count() > 0);
+        loaded.insert(*digest, Arc::downgrade(&plugin));
+        Ok(plugin)
+    }
+
+    async fn compile(&self, digest: &Digest, component: &Path) -> Result<Authenticated, CompileError> {
+        let began = std::time::Instant::now();
+        let compiled = self.cache.compile(self.config_file.as_deref(), &self.runtime.config, digest, component).await?;
+        tracing::info!(%digest, ms = began.elapsed().as_millis(), "compiled a component");
+        Ok(compiled)
+    }
+
+    fn load(&self, digest: Digest, compiled: &Authenticated) -> Result<Plugin, LoadError> {
+        let component = self.runtime.load(compiled).map_err(|error| LoadError::Engine(format!("{error:#}")))?;
+        let pre =
+            self.runtime.linker.instantiate_pre(&component).map_err(|error| LoadError::Engine(format!("{error:#}")))?;
+        let exports = Exports::resolve(&pre)?;
+        Ok(Plugin { digest, pre, exports })
+    }
+
+    fn loaded(&self) -> std::sync::MutexGuard<'_, HashMap<Digest, Weak<Plugin>>> {
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,146 @@
+//! What one call owns while its guest runs.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use wasmtime::component::ResourceTable;
+use wasmtime::{ResourceLimiter, Result};
+use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+use super::engine::Runtime;
+use super::instance::Call;
+use super::outbound::{HostPattern, Sender};
+use crate::config::Config;
+use crate::store::{Grants, Store};
+
+/// What a release gives to its guests, the same for every call.
+#[derive(Debug)]
+pub struct Environment {
+    /// The channel's slug.
+    pub channel: Arc<str>,
+    /// The settings that the guest may read.
+    pub config: BTreeMap<String, String>,
+    /// What the guest may reach.
+    pub grants: Grants,
+    /// The granted hosts, read.
+    pub hosts: Vec<HostPattern>,
+}
+
+/// The request body, for `raw-request`.
+#[derive(Debug, Clone)]
+pub enum Body {
+    /// There is none.
+    Empty,
+    /// As it came.
+    Whole(Bytes),
+    /// An SDK request, whose key is taken out when the guest asks for it.
+    Keyed(Bytes),
+}
+
+/// One line that a guest wrote.
+pub(super) struct Line {
+    pub(super) level: &'static str,
+    pub(super) context: String,
+    pub(super) message: String,
+}
+
+/// How much a guest may still write, and what it wrote.
+#[derive(Default)]
+pub(super) struct Log {
+    pub(super) lines: Vec<Line>,
+    pub(super) bytes: usize,
+    pub(super) dropped: usize,
+}
+
+/// Everything that a call owns. It is dropped whole when the call ends.
+pub(super) struct CallState {
+    pub(super) call_id: String,
+    pub(super) environment: Arc<Environment>,
+    pub(super) config: Arc<Config>,
+    pub(super) store: Store,
+    pub(super) body: Body,
+    pub(super) deadline: Instant,
+    pub(super) log: Log,
+    pub(super) memory: MemoryLimit,
+    pub(super) table: ResourceTable,
+    pub(super) sender: Sender,
+    wasi: Option<Box<WasiCtx>>,
+    http: Option<Box<WasiHttpCtx>>,
+    stderr: Option<MemoryOutputPipe>,
+}
+
+impl CallState {
+    pub(super) fn new(runtime: &Runtime, call: &Call<'_>, deadline: Instant) -> Self {
+        let mut table = ResourceTable::new();
+        // Pollables, streams and fields of one call; the engine's own default is a million.
+        table.set_max_capacity(4096);
+        let environment = call.environment;
+        Self {
+            call_id: call.id.to_owned(),
+            environment: Arc::clone(environment),
+            config: Arc::clone(&runtime.config),
+            store: runtime.store.clone(),
+            body: call.body.clone(),
+            deadline,
+            log: Log::default(),
+            memory: MemoryLimit { limit: call.memory, denied: false },
+            table,
+            sender: Sender::new(&runtime.outbound, Arc::clone(environment), runtime.store.clone(), deadline),
+            wasi: None,
+            http: None,
+            stderr: None,
+        }
+    }
+
+    /// What the guest printed, its panic message among it.
+    pub(super) fn printed(&self) -> Option<String> {
+        let bytes = self.stderr.as_ref()?.contents();
+        let text = String::from_utf8_lossy(&bytes);
+        let text = text.trim();
+        (!text.is_empty()).then(|| text.to_owned())
+    }
+}
+
+/// The linear memory that a guest may have. The pool has its own limit; a release's may be lower.
+pub(super) struct MemoryLimit {
+    pub(super) limit: usize,
+    pub(super) denied: bool,
+}
+
+impl ResourceLimiter for MemoryLimit {
+    fn memory_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> Result<bool> {
+        let allowed = desired <= self.limit;
+        self.denied |= !allowed;
+        Ok(allowed)
+    }
+
+    fn table_growing(&mut self, _current: usize, _desired: usize, _maximum: Option<usize>) -> Result<bool> {
+        Ok(true)
+    }
+}
+
+impl WasiView for CallState {
+    /// Most calls never ask for it, so it is made when one does.
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        let stderr = &mut self.stderr;
+        let (log_bytes, random) = (self.config.guest.log_bytes.len(), self.config.guest.random.0);
+        let ctx = self.wasi.get_or_insert_with(|| {
+            let pipe = stderr.insert(MemoryOutputPipe::new(log_bytes));
+            let mut builder = WasiCtx::builder();
+            builder.stdout(pipe.clone()).stderr(pipe.clone()).max_random_size(random).allow_tcp(false).allow_udp(false);
+            Box::new(builder.build())
+        });
+        WasiCtxView { ctx, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for CallState {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        let ctx = self.http.get_or_insert_with(|| Box::new(WasiHttpCtx::new()));
+        WasiHttpCtxView { ctx, table: &mut self.table, hooks: &mut self.sender }
+    }
+}
