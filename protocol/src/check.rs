@@ -45,7 +45,10 @@ pub trait Check {
 pub(crate) fn scales<const N: usize>(amounts: [(&str, Option<Decimal>); N]) -> Result<(), Breach> {
     for (name, amount) in amounts {
         if let Some(amount) = amount.filter(|amount| amount.scale > MAX_SCALE) {
-            return Err(Breach::new(name, format!("has {} decimal places; at most {MAX_SCALE} are allowed", amount.scale)));
+            return Err(Breach::new(
+                name,
+                format!("has {} decimal places; at most {MAX_SCALE} are allowed", amount.scale),
+            ));
         }
     }
     Ok(())
@@ -62,9 +65,13 @@ pub(crate) fn each<T>(list: &[T], name: &str, check: impl Fn(&T) -> Result<(), B
 /// A text of at least `min` and at most `max` characters.
 pub(crate) fn length(name: &str, text: &str, min: usize, max: usize) -> Result<(), Breach> {
     let count = text.chars().count();
-    if (min..=max).contains(&count) {
-        Ok(())
+    if (min..=max).contains(&count) { Ok(()) } else { Err(Breach::new(name, rule(count, min, max))) }
+}
+
+fn rule(count: usize, min: usize, max: usize) -> String {
+    if count == 0 && max == usize::MAX {
+        "is empty".to_owned()
     } else {
-        Err(Breach::new(name, format!("has {count} characters; {min} to {max} are allowed")))
+        format!("has {count} characters; {min} to {max} are allowed")
     }
 }

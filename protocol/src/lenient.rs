@@ -124,7 +124,7 @@ struct IntegerVisitor;
 /// 2^63, the first float beyond a 64-bit integer.
 const I64_END: f64 = 9_223_372_036_854_775_808.0;
 
-impl<'de> Visitor<'de> for IntegerVisitor {
+impl Visitor<'_> for IntegerVisitor {
     type Value = Option<i64>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -136,7 +136,9 @@ impl<'de> Visitor<'de> for IntegerVisitor {
     }
 
     fn visit_u64<E: Error>(self, number: u64) -> Result<Self::Value, E> {
-        i64::try_from(number).map(Some).map_err(|_| E::custom(format_args!("{number} is more than 9223372036854775807")))
+        i64::try_from(number)
+            .map(Some)
+            .map_err(|_| E::custom(format_args!("{number} is more than 9223372036854775807")))
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "the guard keeps it within i64")]
@@ -258,7 +260,8 @@ mod tests {
     use crate::sdk::inventory::{InventoryPushRequest, StockKind};
     use crate::sdk::order_given::{PaymentProcessor, TransactionKind};
     use crate::sdk::order_told::{
-        OrderCancelBody, OrderPullRequest, OrderReturnedRequest, OrderUpdateRequest, SettlePaymentRequest, ShipmentSubmitRequest,
+        OrderCancelBody, OrderPullRequest, OrderReturnedRequest, OrderUpdateRequest, SettlePaymentRequest,
+        ShipmentSubmitRequest,
     };
     use crate::sdk::{Missing, catalog::CatalogPushRequest};
 
@@ -275,7 +278,11 @@ mod tests {
             let request: InventoryPushRequest<'_> = read(&json);
             let update = &request.updates[0];
             assert_eq!((update.quantity_available, update.details[0].kind), (None, None), "{json}");
-            assert_eq!((&update.details[0].purchase_order, update.details[0].available_quantity), (&None, None), "{json}");
+            assert_eq!(
+                (&update.details[0].purchase_order, update.details[0].available_quantity),
+                (&None, None),
+                "{json}"
+            );
             let json = format!(r#"{{"page_token":{nothing},"specific_orders":{nothing}}}"#);
             let pull: OrderPullRequest<'_> = read(&json);
             assert_eq!((pull.page_token.as_str(), pull.specific_orders.len()), ("", 0), "{json}");
@@ -289,7 +296,9 @@ mod tests {
 
     #[test]
     fn numbers_come_as_strings_and_integers_with_a_fraction_of_zero() {
-        let request: InventoryPushRequest<'_> = read(r#"{"inventory_updates":[{"sku":12,"quantity_available":"24"},{"sku":"B","quantity_available":1.0}]}"#);
+        let request: InventoryPushRequest<'_> = read(
+            r#"{"inventory_updates":[{"sku":12,"quantity_available":"24"},{"sku":"B","quantity_available":1.0}]}"#,
+        );
         assert_eq!((request.updates[0].sku.as_str(), request.updates[0].quantity_available), ("12", Some(24)));
         assert_eq!(request.updates[1].quantity_available, Some(1));
         let settle: SettlePaymentRequest<'_> = read(
@@ -297,7 +306,10 @@ mod tests {
         );
         let transactions = settle.payment.unwrap().transactions;
         assert_eq!(transactions[0].amount.unwrap().to_string(), "27.50");
-        assert_eq!((transactions[0].processor, transactions[0].kind), (Some(PaymentProcessor::AuthorizeNet), Some(TransactionKind::Charge)));
+        assert_eq!(
+            (transactions[0].processor, transactions[0].kind),
+            (Some(PaymentProcessor::AuthorizeNet), Some(TransactionKind::Charge))
+        );
         assert_eq!(transactions[1].kind, None, "an unknown case is absent");
     }
 
@@ -312,9 +324,17 @@ mod tests {
 
     #[test]
     fn removed_is_read_in_any_spelling() {
-        for (spelling, removed) in
-            [("true", true), ("1", true), ("\"true\"", true), ("\"1\"", true), ("false", false), ("0", false), ("null", false), ("\"\"", false), ("\"False\"", false)]
-        {
+        for (spelling, removed) in [
+            ("true", true),
+            ("1", true),
+            ("\"true\"", true),
+            ("\"1\"", true),
+            ("false", false),
+            ("0", false),
+            ("null", false),
+            ("\"\"", false),
+            ("\"False\"", false),
+        ] {
             let json = format!(r#"{{"order":{{"order_items":[{{"removed":{spelling}}}]}}}}"#);
             assert_eq!(read::<OrderUpdateRequest<'_>>(&json).order.unwrap().lines[0].removed, removed, "{spelling}");
         }
@@ -331,22 +351,33 @@ mod tests {
 
     #[test]
     fn an_order_id_of_zero_means_not_supplied() {
-        for (json, id) in [(r#"{"order":{"retailops_order_id":0}}"#, None), (r#"{"order":{"retailops_order_id":7}}"#, Some(7))] {
+        for (json, id) in
+            [(r#"{"order":{"retailops_order_id":0}}"#, None), (r#"{"order":{"retailops_order_id":7}}"#, Some(7))]
+        {
             assert_eq!(read::<OrderCancelBody<'_>>(json).order.unwrap().retailops_order_id, id);
         }
     }
 
     #[test]
     fn an_order_without_its_number_is_reported_as_missing() {
-        assert_eq!(read::<OrderCancelBody<'_>>("{}").order.unwrap_or_default().missing(), Some("order.channel_order_refnum"));
-        assert_eq!(read::<ShipmentSubmitRequest<'_>>(r#"{"channel_order_refnum":""}"#).missing(), Some("channel_order_refnum"));
+        assert_eq!(
+            read::<OrderCancelBody<'_>>("{}").order.unwrap_or_default().missing(),
+            Some("order.channel_order_refnum")
+        );
+        assert_eq!(
+            read::<ShipmentSubmitRequest<'_>>(r#"{"channel_order_refnum":""}"#).missing(),
+            Some("channel_order_refnum")
+        );
     }
 
     #[test]
     fn both_spellings_of_the_template_output_are_read_as_they_came() {
         for name in ["template_output", "TemplateOutput"] {
             let json = format!(r#"{{"{name}":{{"General":{{"SKU": "A","Price": 1.50}}}}}}"#);
-            assert_eq!(read::<CatalogPushRequest<'_>>(&json).template_output, r#"{"General":{"SKU": "A","Price": 1.50}}"#);
+            assert_eq!(
+                read::<CatalogPushRequest<'_>>(&json).template_output,
+                r#"{"General":{"SKU": "A","Price": 1.50}}"#
+            );
         }
         assert_eq!(read::<CatalogPushRequest<'_>>("{}").template_output, "{}");
         assert!(serde_json::from_str::<CatalogPushRequest<'_>>(r#"{"template_output":[1]}"#).is_err());
@@ -369,8 +400,9 @@ mod tests {
 
     #[test]
     fn a_kind_of_stock_is_read_by_its_name() {
-        let request: InventoryPushRequest<'_> =
-            read(r#"{"inventory_updates":[{"sku":"A","quantity_detail":[{"quantity_type":"inflight"},{"quantity_type":"moon"}]}]}"#);
+        let request: InventoryPushRequest<'_> = read(
+            r#"{"inventory_updates":[{"sku":"A","quantity_detail":[{"quantity_type":"inflight"},{"quantity_type":"moon"}]}]}"#,
+        );
         assert_eq!(request.updates[0].details[0].kind, Some(StockKind::Inflight));
         assert_eq!(request.updates[0].details[1].kind, None);
     }

@@ -32,6 +32,8 @@ pub fn reply(kind: EventKind) -> Schema {
         EventKind::DocumentValidation => schema_for!(Reply<ValidationData>),
         EventKind::DocumentPricing => schema_for!(Reply<PricingData>),
         EventKind::PaymentValidation => schema_for!(Reply<PaymentData>),
-        EventKind::Contact | EventKind::DocumentCancellation | EventKind::Workflow => schema_for!(Reply<serde_json::Value>),
+        EventKind::Contact | EventKind::DocumentCancellation | EventKind::Workflow => {
+            schema_for!(Reply<serde_json::Value>)
+        }
     }
 }

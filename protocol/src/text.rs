@@ -149,7 +149,12 @@ mod boundary {
             self.as_str().linear_lower_to_flat(cx, ty, dst)
         }
 
-        fn linear_lower_to_memory<T>(&self, cx: &mut LowerContext<'_, T>, ty: InterfaceType, offset: usize) -> Result<()> {
+        fn linear_lower_to_memory<T>(
+            &self,
+            cx: &mut LowerContext<'_, T>,
+            ty: InterfaceType,
+            offset: usize,
+        ) -> Result<()> {
             self.as_str().linear_lower_to_memory(cx, ty, offset)
         }
     }

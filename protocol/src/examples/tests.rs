@@ -12,8 +12,8 @@ use crate::sdk::catalog::CatalogPushRequest;
 use crate::sdk::envelope::Envelope;
 use crate::sdk::inventory::InventoryPushRequest;
 use crate::sdk::order_told::{
-    OrderAcknowledgeRequest, OrderCancelBody, OrderCompleteBody, OrderPullRequest, OrderReturnedRequest, OrderUpdateRequest, SettlePaymentRequest,
-    ShipmentSubmitRequest,
+    OrderAcknowledgeRequest, OrderCancelBody, OrderCompleteBody, OrderPullRequest, OrderReturnedRequest,
+    OrderUpdateRequest, SettlePaymentRequest, ShipmentSubmitRequest,
 };
 
 fn reads<'a, T: Deserialize<'a>>(body: &'a str, what: &str) {
@@ -50,14 +50,22 @@ fn every_example_decodes_into_its_type() {
                 decodes(interaction, example.body, example.name);
                 let body = example.with_key("k\"ey");
                 assert_eq!(Envelope::find(&body).unwrap().token().unwrap(), "k\"ey", "{}", example.name);
-                assert_eq!(example.with_key("x").matches(crate::sdk::envelope::KEY_MEMBER).count(), 1, "{}", example.name);
+                assert_eq!(
+                    example.with_key("x").matches(crate::sdk::envelope::KEY_MEMBER).count(),
+                    1,
+                    "{}",
+                    example.name
+                );
             }
             Call::Notification(kind) => {
-                let note: Notification<'_> = serde_json::from_str(example.body).unwrap_or_else(|error| panic!("{}: {error}", example.name));
+                let note: Notification<'_> =
+                    serde_json::from_str(example.body).unwrap_or_else(|error| panic!("{}: {error}", example.name));
                 assert_eq!(EventKind::of(&note.event_type), Some(kind), "{}", example.name);
                 match kind {
                     EventKind::DocumentPricing => reads::<PricingRequest<'_>>(note.data_text().unwrap(), example.name),
-                    EventKind::PaymentValidation => reads::<PaymentRequest<'_>>(note.data_text().unwrap(), example.name),
+                    EventKind::PaymentValidation => {
+                        reads::<PaymentRequest<'_>>(note.data_text().unwrap(), example.name);
+                    }
                     _ => {}
                 }
             }
@@ -71,9 +79,15 @@ fn every_interaction_and_every_kind_of_event_has_a_plain_example() {
         let plain = of(interaction).next().unwrap();
         assert_eq!((plain.name, plain.strict), (interaction.name(), true));
     }
-    for event in
-        ["document.validation", "document.cancellation", "document.pricing", "payment.validation", "contact.search", "contact.details", "contact.validation"]
-    {
+    for event in [
+        "document.validation",
+        "document.cancellation",
+        "document.pricing",
+        "payment.validation",
+        "contact.search",
+        "contact.details",
+        "contact.validation",
+    ] {
         assert!(notifications().any(|example| example.body.contains(event)), "{event}");
     }
 }
@@ -119,7 +133,8 @@ fn strict_examples_are_valid_for_the_platform_and_the_others_are_not() {
         schema["definitions"] = file["definitions"].clone();
         let validator = jsonschema::draft4::options().should_validate_formats(true).build(&schema).unwrap();
         let body: Value = serde_json::from_str(&example.with_key("k")).unwrap();
-        let errors: Vec<_> = validator.iter_errors(&body).map(|error| format!("{} {error}", error.instance_path())).collect();
+        let errors: Vec<_> =
+            validator.iter_errors(&body).map(|error| format!("{} {error}", error.instance_path())).collect();
         assert_eq!(errors.is_empty(), example.strict, "{}: {errors:?}", example.name);
     }
 }

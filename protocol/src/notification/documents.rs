@@ -152,21 +152,22 @@ impl PricingAnswer {
             self.items.clear();
             dropped = Some("the plugin did not confirm the store and the currency of the request".to_owned());
         }
-        let mut left: Vec<_> = request.items.iter().map(|item| (item.catalog_internal_code.as_deref(), item.ean_code.as_deref())).collect();
+        let mut left: Vec<_> = request
+            .items
+            .iter()
+            .map(|item| (item.catalog_internal_code.as_deref(), item.ean_code.as_deref()))
+            .collect();
         self.items.retain(|price| {
             let key = (price.catalog_internal_code.as_deref(), price.ean_code.as_deref());
             let asked = left.iter().position(|item| *item == key);
-            let sane = price.unit_sales_price.is_price() && price.unit_cost_price.is_none_or(Decimal::is_price);
-            match asked.filter(|_| sane) {
-                Some(at) => {
-                    left.swap_remove(at);
-                    true
-                }
-                None => {
-                    dropped = Some(format!("the plugin's price for EAN {} was dropped", price.ean_code.as_deref().unwrap_or("(none)")));
-                    false
-                }
-            }
+            let plausible = price.unit_sales_price.is_price() && price.unit_cost_price.is_none_or(Decimal::is_price);
+            let Some(at) = asked.filter(|_| plausible) else {
+                let ean = price.ean_code.as_deref().unwrap_or("(none)");
+                dropped = Some(format!("the plugin's price for EAN {ean} was dropped"));
+                return false;
+            };
+            left.swap_remove(at);
+            true
         });
         self.store_code = request.store_code.as_ref().map(ToString::to_string);
         self.currency_code = request.currency_code.as_ref().map(ToString::to_string);

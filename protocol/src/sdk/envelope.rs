@@ -169,7 +169,12 @@ mod tests {
 
     #[test]
     fn a_key_that_is_no_string_is_no_key() {
-        for body in [r"{}", r#"{"integration_auth_token":null}"#, r#"{"integration_auth_token":5}"#, r#"{"integration_auth_token":["x"]}"#] {
+        for body in [
+            r"{}",
+            r#"{"integration_auth_token":null}"#,
+            r#"{"integration_auth_token":5}"#,
+            r#"{"integration_auth_token":["x"]}"#,
+        ] {
             assert_eq!(Envelope::find(body).unwrap().token(), None, "{body}");
         }
         assert_eq!(Envelope::find(r#"{"integration_auth_token":""}"#).unwrap().token().unwrap(), "");

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::reports::Event;
+use super::reports::{Event, check_events};
 use crate::check::{each, length, scales};
 use crate::{Breach, Check, Decimal};
 
@@ -294,6 +294,7 @@ struct StoreCredit {
     channel_store_credit_amount: Option<Decimal>,
 }
 
+#[expect(clippy::ref_option, reason = "serde calls it with a reference to the field")]
 fn write_credit<S: Serializer>(amount: &Option<Decimal>, serializer: S) -> Result<S::Ok, S::Error> {
     let mut object = serializer.serialize_map(Some(1))?;
     object.serialize_entry("channel_store_credit_amount", amount)?;
@@ -308,7 +309,10 @@ impl Check for OrderPage {
     fn check(&self) -> Result<(), Breach> {
         length("next_page_token", &self.next_page_token, 0, MAX_TOKEN)?;
         if self.orders.len() > MAX_LIST {
-            return Err(Breach::new("orders", format!("has {} orders; at most {MAX_LIST} are allowed", self.orders.len())));
+            return Err(Breach::new(
+                "orders",
+                format!("has {} orders; at most {MAX_LIST} are allowed", self.orders.len()),
+            ));
         }
         each(&self.orders, "orders", SalesOrder::check)?;
         let mut seen = HashSet::with_capacity(self.orders.len());
@@ -332,8 +336,12 @@ impl Check for SalesOrder {
             return Err(Breach::new("channel_date_created", "is not an RFC 3339 date and time"));
         }
         let charges = &self.charges;
-        scales([("shipping_amt", charges.shipping_amt), ("tax_amt", charges.tax_amt), ("discount_amt", charges.discount_amt)])
-            .map_err(|breach| breach.within("currency_values"))?;
+        scales([
+            ("shipping_amt", charges.shipping_amt),
+            ("tax_amt", charges.tax_amt),
+            ("discount_amt", charges.discount_amt),
+        ])
+        .map_err(|breach| breach.within("currency_values"))?;
         each(&self.lines, "order_items", SalesOrderLine::check)?;
         self.one_level("tax_amt", charges.tax_amt, |line| line.unit_tax.or(line.unit_tax_pct))?;
         self.one_level("shipping_amt", charges.shipping_amt, |line| line.ship_amt)?;
@@ -351,10 +359,18 @@ impl Check for SalesOrder {
 
 impl SalesOrder {
     /// Tax and shipping belong to the order or to its lines, never to both: the platform would count them twice (section 5.4).
-    fn one_level(&self, name: &str, order: Option<Decimal>, line: impl Fn(&LineCharges) -> Option<Decimal>) -> Result<(), Breach> {
+    fn one_level(
+        &self,
+        name: &str,
+        order: Option<Decimal>,
+        line: impl Fn(&LineCharges) -> Option<Decimal>,
+    ) -> Result<(), Breach> {
         let counts = |amount: Option<Decimal>| amount.is_some_and(|amount| amount.units != 0);
         if counts(order) && self.lines.iter().any(|l| counts(line(&l.charges))) {
-            return Err(Breach::new(format!("currency_values.{name}"), "is given for the order and for its lines; give it once"));
+            return Err(Breach::new(
+                format!("currency_values.{name}"),
+                "is given for the order and for its lines; give it once",
+            ));
         }
         Ok(())
     }
@@ -390,6 +406,7 @@ impl Check for SalesOrderLine {
 
 impl Check for OrderUpdateResponse {
     fn check(&self) -> Result<(), Breach> {
+        check_events(&self.events)?;
         each(&self.lines, "line_items", |line| {
             scales([
                 ("unit_tax", line.unit_tax),
@@ -415,6 +432,8 @@ impl Check for OrderUpdateResponse {
 
 impl Check for OrderReturnedResponse {
     fn check(&self) -> Result<(), Breach> {
-        scales([("channel_store_credit_amount", self.channel_store_credit_amount)]).map_err(|breach| breach.within("return"))
+        check_events(&self.events)?;
+        scales([("channel_store_credit_amount", self.channel_store_credit_amount)])
+            .map_err(|breach| breach.within("return"))
     }
 }

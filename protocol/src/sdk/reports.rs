@@ -1,5 +1,6 @@
 //! Events and the two answers that most interactions share.
 
+use crate::check::{each, length};
 use crate::{Breach, Check};
 
 cases! {
@@ -29,6 +30,7 @@ given! {
         #[serde(rename = "identifier_type")]
         kind: SubjectKind = "kind",
         /// The identifier, as text.
+        #[schemars(length(min = 1))]
         identifier: String = "identifier",
     }
 
@@ -38,8 +40,10 @@ given! {
         #[serde(rename = "event_type")]
         severity: EventSeverity = "severity",
         /// The channel's own code.
+        #[schemars(length(min = 1))]
         code: String = "code",
         /// One sentence for people.
+        #[schemars(length(min = 1))]
         message: String = "message",
         /// Free text for support.
         diagnostic_data: Option<String> = "diagnostic-data",
@@ -75,14 +79,26 @@ impl Event {
     }
 }
 
+/// Events that people can do something with: each has a code and a sentence, and names what it is about.
+pub(crate) fn check_events(events: &[Event]) -> Result<(), Breach> {
+    each(events, "events", |event| {
+        length("code", &event.code, 1, usize::MAX)?;
+        length("message", &event.message, 1, usize::MAX)?;
+        each(&event.associations, "associations", |association| {
+            length("identifier", &association.identifier, 1, usize::MAX)
+        })
+    })
+}
+
 impl Check for EventReport {
     fn check(&self) -> Result<(), Breach> {
-        Ok(())
+        check_events(&self.events)
     }
 }
 
 impl Check for StatusReport {
     fn check(&self) -> Result<(), Breach> {
+        check_events(&self.events)?;
         let told = self.events.iter().any(|event| event.severity == EventSeverity::Error);
         if self.status == Outcome::Fail && !told {
             return Err(Breach::new("events", "must hold an error event when status is fail"));

@@ -1,0 +1,205 @@
+//! Notifications that nobody waits for: taken from the queue, tried on a schedule, buried when the schedule ends.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use wharf_protocol::notification::EventKind;
+
+use super::problem::Problem;
+use super::{Edge, Outcome, Ticket, notification};
+use crate::guest::{Body, Fault, functions};
+use crate::store::{Leased, Timestamp};
+
+/// The workers of one node.
+pub struct Delivery {
+    edge: Arc<Edge>,
+    places: Arc<Semaphore>,
+    workers: usize,
+}
+
+/// What becomes of a notification after an attempt.
+#[derive(Debug, PartialEq, Eq)]
+enum Fate {
+    Done,
+    Again(Duration, String),
+    Dead(String),
+}
+
+/// A node that finds nothing due looks again after this long, should a wake-up have been missed.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
+impl Delivery {
+    /// Workers over an edge.
+    pub fn new(edge: Arc<Edge>) -> Self {
+        let workers = edge.config.queue.workers;
+        Self { edge, places: Arc::new(Semaphore::new(workers)), workers }
+    }
+
+    /// Delivers until `stop`, then waits for the attempts under way.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut arrivals = self.edge.store.watch_queue();
+        while !stop.is_cancelled() {
+            let taken = match self.take().await {
+                Ok(taken) => taken,
+                Err(error) => {
+                    tracing::error!(%error, "the queue cannot be read");
+                    0
+                }
+            };
+            if taken > 0 {
+                continue;
+            }
+            tokio::select! {
+                _ = arrivals.changed() => {}
+                () = tokio::time::sleep(self.pause()) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+        let all = u32::try_from(self.workers).unwrap_or(u32::MAX);
+        let _ = tokio::time::timeout(self.edge.config.call.drain, self.places.acquire_many(all)).await;
+    }
+
+    /// Leases what is due and there are workers for; how many that were.
+    async fn take(&self) -> Result<usize, crate::store::StoreError> {
+        // At least one worker must be free before anything is leased.
+        let Ok(first) = Arc::clone(&self.places).acquire_owned().await else { return Ok(0) };
+        drop(first);
+        let free = self.places.available_permits();
+        let lease = self.edge.config.call.async_deadline + Duration::from_secs(30);
+        let due = self.edge.store.lease(Timestamp::now(), free, lease).await?;
+        let count = due.len();
+        for leased in due {
+            let Ok(place) = Arc::clone(&self.places).acquire_owned().await else { break };
+            let edge = Arc::clone(&self.edge);
+            tokio::spawn(async move {
+                attempt(&edge, &leased).await;
+                drop(place);
+            });
+        }
+        Ok(count)
+    }
+
+    fn pause(&self) -> Duration {
+        let due = self.edge.store.next_due().ok().flatten();
+        let wait =
+            due.map_or(LOOK_AGAIN, |due| Duration::from_millis(u64::try_from(due.0 - Timestamp::now().0).unwrap_or(0)));
+        wait.clamp(Duration::from_millis(20), LOOK_AGAIN)
+    }
+}
+
+async fn attempt(edge: &Edge, leased: &Leased) {
+    let fate = match try_once(edge, leased).await {
+        Ok(()) => Fate::Done,
+        Err(fault) => fate(edge, leased, &fault),
+    };
+    let settled = match &fate {
+        Fate::Done => edge.store.finish(leased).await,
+        Fate::Again(after, reason) => edge.store.retry(leased, Timestamp::now().after(*after), reason).await,
+        Fate::Dead(reason) => {
+            tracing::error!(
+                channel = leased.channel,
+                id = leased.id,
+                event = leased.event_type,
+                reason,
+                "a notification died; it can be replayed"
+            );
+            edge.store.bury(leased, reason).await
+        }
+    };
+    // The lease runs out then, and the notification is tried again: at least once, never lost.
+    if let Err(error) = settled {
+        tracing::error!(id = leased.id, %error, "an attempt could not be recorded");
+    }
+}
+
+/// When an attempt failed: again on the schedule, or never.
+fn fate(edge: &Edge, leased: &Leased, fault: &Fault) -> Fate {
+    let reason = fault.to_string();
+    if matches!(fault, Fault::Refused(_)) {
+        return Fate::Dead(reason);
+    }
+    let queue = &edge.config.queue;
+    // The schedule has the pause before each attempt; the first one is done.
+    let next = usize::try_from(leased.attempts).unwrap_or(usize::MAX);
+    match queue.schedule.get(next) {
+        None => Fate::Dead(reason),
+        Some(pause) => {
+            let pause = match fault {
+                Fault::RetryLater(Some(seconds)) => Duration::from_secs(u64::from(*seconds)),
+                _ => jittered(*pause, queue.jitter),
+            };
+            Fate::Again(pause, reason)
+        }
+    }
+}
+
+/// Varies a pause by up to this share, so that what failed together does not come back together.
+fn jittered(pause: Duration, share: f64) -> Duration {
+    let mut byte = [0_u8; 1];
+    let _ = getrandom::fill(&mut byte);
+    let swing = f64::from(byte[0]) / 127.5 - 1.0;
+    pause.mul_f64((1.0 + swing * share).max(0.0))
+}
+
+/// One attempt. The notification's id is the call's id, the same for every attempt, so that a guest can tell a repetition.
+async fn try_once(edge: &Edge, leased: &Leased) -> Result<(), Fault> {
+    let table = edge.tables.load();
+    let channel = table.channel(&leased.channel).ok_or(Fault::NoRelease)?;
+    let mut ticket = Ticket::new(Arc::clone(channel), leased.event_type.as_str(), Instant::now());
+    leased.id.clone_into(&mut ticket.id);
+    let (result, sent) = deliver(edge, &ticket, leased).await;
+    let outcome = match &result {
+        Ok(()) => Outcome { status: 200, name: "ok", code: None, detail: None },
+        Err(fault) => {
+            let problem = Problem::of_fault(fault, sent);
+            Outcome {
+                status: problem.status(),
+                name: problem.outcome,
+                code: Some(problem.code().to_owned()),
+                detail: problem.cause,
+            }
+        }
+    };
+    // Attempts of one notification are calls of their own in the journal.
+    ticket.id = format!("{}.{}", leased.id, leased.attempts);
+    edge.record(ticket, outcome);
+    result
+}
+
+async fn deliver(edge: &Edge, ticket: &Ticket, leased: &Leased) -> (Result<(), Fault>, bool) {
+    let release = match ticket.release() {
+        Ok(release) => release,
+        Err(fault) => return (Err(fault), false),
+    };
+    let Ok(parsed) = notification::parse(&leased.body) else {
+        return (Err(Fault::Host("a queued notification cannot be read".to_owned())), false);
+    };
+    let time = edge.config.call.async_deadline;
+    let raw = Body::Whole(leased.body.clone().into());
+    let context = notification::context(ticket);
+    if EventKind::of(&leased.event_type) == Some(EventKind::DocumentCancellation) {
+        let ended = edge
+            .dispatch::<functions::DocumentCancelled>(ticket, release, raw, time, (context, &parsed.entity()))
+            .await;
+        (ended.result, ended.sent > 0)
+    } else {
+        let ended = notification::event(edge, ticket, release, &parsed, raw, time, context).await;
+        (ended.result.map(|_| ()), ended.sent > 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_varies_within_its_share() {
+        for _ in 0..200 {
+            let pause = jittered(Duration::from_secs(100), 0.2);
+            assert!((80.0..=120.0).contains(&pause.as_secs_f64()), "{pause:?}");
+        }
+        assert_eq!(jittered(Duration::ZERO, 0.2), Duration::ZERO);
+    }
+}

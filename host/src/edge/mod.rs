@@ -1,0 +1,190 @@
+//! The data plane: HTTP in, answer out. It reads the table and never changes it.
+//!
+//! [`Edge::answer`] tells a request's whole story; each chapter is a file: [`route`], [`body`], [`auth`], [`sdk`],
+//! [`notification`], [`page`]. [`problem`] is the one place that turns a failure into what a caller is told.
+
+mod auth;
+mod body;
+mod delivery;
+mod notification;
+mod page;
+mod problem;
+mod reply;
+mod route;
+mod sdk;
+mod source;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::guest::{Body, Call, Ended, Fault, Function, Runtime};
+use crate::listen;
+use crate::store::{CallRecord, Store, Timestamp, new_id};
+use crate::table::{Channel, Release, Tables};
+
+pub use delivery::Delivery;
+
+use problem::Problem;
+use route::Door;
+
+/// The edge of one node.
+pub struct Edge {
+    config: Arc<Config>,
+    tables: Arc<Tables>,
+    runtime: Arc<Runtime>,
+    store: Store,
+    forms: page::Forms,
+    draining: AtomicBool,
+}
+
+/// A call that is being answered, for the journal and for the guest.
+struct Ticket {
+    id: String,
+    channel: Arc<Channel>,
+    action: String,
+    began: Instant,
+    started: Timestamp,
+}
+
+/// How a call ended, for the journal.
+struct Outcome {
+    status: u16,
+    name: &'static str,
+    code: Option<String>,
+    detail: Option<Box<str>>,
+}
+
+impl Edge {
+    /// An edge over the node's table.
+    ///
+    /// # Errors
+    /// The system gives no random bytes.
+    pub fn new(config: Arc<Config>, tables: Arc<Tables>, runtime: Arc<Runtime>, store: Store) -> std::io::Result<Self> {
+        let forms = page::Forms::new()?;
+        Ok(Self { config, tables, runtime, store, forms, draining: AtomicBool::new(false) })
+    }
+
+    /// Serves until `stop`, then answers what is under way.
+    pub async fn serve(self: Arc<Self>, listener: TcpListener, stop: CancellationToken) {
+        let edge = &self.config.edge;
+        let limits = listen::Limits {
+            header_time: edge.header_time.min(edge.idle_time),
+            header_size: edge.header_size.len(),
+            headers: edge.headers,
+            connections: edge.connections,
+            drain: self.config.call.drain,
+        };
+        let handler = Arc::clone(&self);
+        let handle = move |request| Arc::clone(&handler).answer(request);
+        listen::serve(listener, limits, handle, stop).await;
+    }
+
+    /// Says no to readiness checks from now on, so that callers go elsewhere before the listener closes.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// One request from its head to its answer.
+    async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let began = Instant::now();
+        let (head, incoming) = request.into_parts();
+        let table = self.tables.load();
+        let place = match route::route(&table, &head) {
+            Ok(place) => place,
+            Err(problem) => return problem.into_plain(),
+        };
+        match place.door {
+            Door::Health => reply::text(200, "ok\n"),
+            Door::Ready if self.draining.load(Ordering::Relaxed) => reply::text(503, "draining\n"),
+            Door::Ready => reply::text(200, "ready\n"),
+            Door::Sdk(interaction) => {
+                let body = match body::read(incoming, self.config.edge.sdk_body, &self.config.edge, began).await {
+                    Ok(body) => body,
+                    Err(problem) => return problem.into_sdk(interaction, None),
+                };
+                sdk::answer(self, place.channel.cloned(), interaction, body, began).await
+            }
+            Door::Notifications => {
+                let Some(channel) = auth::notification(place.channel, &head.headers) else {
+                    return Problem::unauthorized().into_plain();
+                };
+                notification::answer(self, channel, head, incoming, began).await
+            }
+            Door::Payment(token) => {
+                let Some(channel) = auth::payment(place.channel, &token) else {
+                    return page::unauthorized();
+                };
+                let form = if head.method == Method::POST { Some(incoming) } else { None };
+                page::answer(self, channel, head, form, began).await
+            }
+        }
+    }
+
+    /// Runs a function of the channel's active release. The release is the one of the table that the request was routed by.
+    async fn dispatch<F: Function>(
+        &self,
+        ticket: &Ticket,
+        release: &Release,
+        body: Body,
+        time: Duration,
+        params: F::Params<'_>,
+    ) -> Ended<F::Answer> {
+        let call = Call {
+            id: &ticket.id,
+            environment: &release.environment,
+            lane: &ticket.channel.lane,
+            body,
+            began: ticket.began,
+            time: release.deadline.map_or(time, |own| own.min(time)),
+            memory: release.memory,
+        };
+        self.runtime.call::<F>(&release.plugin, call, params).await
+    }
+
+    /// Writes the call into the journal; it never waits.
+    fn record(&self, ticket: Ticket, outcome: Outcome) {
+        let Ticket { id, channel, action, began, started } = ticket;
+        if outcome.status == 500 {
+            tracing::error!(call = id, channel = %channel.name, detail = outcome.detail, "a bug of this host");
+        }
+        self.store.record_call(CallRecord {
+            id,
+            channel: channel.name.to_string(),
+            release: channel.release.as_ref().map(|release| release.number),
+            action,
+            outcome: outcome.name.to_owned(),
+            code: outcome.code,
+            status: outcome.status,
+            started,
+            duration_us: u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
+            detail: outcome.detail.map(String::from),
+        });
+    }
+}
+
+impl Ticket {
+    fn new(channel: Arc<Channel>, action: impl Into<String>, began: Instant) -> Self {
+        Self { id: new_id(), channel, action: action.into(), began, started: Timestamp::now() }
+    }
+
+    fn release(&self) -> Result<&Arc<Release>, Fault> {
+        self.channel.release.as_ref().ok_or(Fault::NoRelease)
+    }
+}
+
+/// Runs work to its end although the caller may hang up: what a guest has begun to change, it finishes.
+async fn finish<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> Result<T, tokio::task::JoinError> {
+    tokio::spawn(work).await
+}
