@@ -1,0 +1,157 @@
+//! What the plugin may be told to do.
+
+use std::hint::black_box;
+use std::str::FromStr;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use wharf_sdk::http::Request;
+use wharf_sdk::{CallContext, Failure, config, log};
+
+/// The choice, by its name in the setting `behaviour`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Behaviour {
+    /// `answer`: a plain legal answer.
+    Answer,
+    /// `trap`: an unreachable instruction.
+    Trap,
+    /// `spin`: an endless loop.
+    Spin,
+    /// `recurse`: calls itself until the stack ends.
+    Recurse,
+    /// `grow`: takes memory until there is none, then traps.
+    Grow,
+    /// `sleep`: sleeps `sleep_ms` milliseconds, then answers.
+    Sleep,
+    /// `fetch`: gets `url` and answers with the status, or with the error's text.
+    Fetch,
+    /// `flood-log`: logs `lines` lines of a kilobyte, then answers.
+    FloodLog,
+    /// `huge-answer`: answers with `megabytes` of text.
+    HugeAnswer,
+    /// `illegal-answer`: breaks a rule of the platform.
+    IllegalAnswer,
+    /// `leak`: answers with what an earlier call left in a static variable.
+    Leak,
+    /// `panic`: panics.
+    Panic,
+    /// `unsupported`: fails so.
+    Unsupported,
+    /// `refuse`: fails as refused, with the code `CHAOS`.
+    Refuse,
+    /// `retry-later`: fails so, naming 7 seconds.
+    RetryLater,
+    /// `internal`: fails so.
+    Internal,
+}
+
+impl FromStr for Behaviour {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        Ok(match name {
+            "answer" => Self::Answer,
+            "trap" => Self::Trap,
+            "spin" => Self::Spin,
+            "recurse" => Self::Recurse,
+            "grow" => Self::Grow,
+            "sleep" => Self::Sleep,
+            "fetch" => Self::Fetch,
+            "flood-log" => Self::FloodLog,
+            "huge-answer" => Self::HugeAnswer,
+            "illegal-answer" => Self::IllegalAnswer,
+            "leak" => Self::Leak,
+            "panic" => Self::Panic,
+            "unsupported" => Self::Unsupported,
+            "refuse" => Self::Refuse,
+            "retry-later" => Self::RetryLater,
+            "internal" => Self::Internal,
+            other => return Err(format!("no behaviour `{other}`")),
+        })
+    }
+}
+
+impl Behaviour {
+    /// Does it, and gives a note for the answer, if an answer is still due.
+    ///
+    /// # Errors
+    /// For `unsupported`, `refuse`, `retry-later` and `internal`; and for settings that do not read.
+    ///
+    /// # Panics
+    /// For `panic`.
+    #[expect(clippy::disallowed_methods, clippy::panic, reason = "to sleep and to panic is what it may be told")]
+    pub fn perform(self, context: &CallContext) -> Result<String, Failure> {
+        match self {
+            Self::Answer | Self::HugeAnswer | Self::IllegalAnswer => {}
+            Self::Trap => trap(),
+            Self::Spin => spin(),
+            Self::Recurse => return Ok(recurse(0).to_string()),
+            Self::Grow => grow(),
+            Self::Sleep => {
+                let milliseconds = config::parse("sleep_ms")?.unwrap_or(60_000);
+                std::thread::sleep(Duration::from_millis(milliseconds));
+            }
+            Self::Fetch => return fetch(),
+            Self::FloodLog => flood(config::parse("lines")?.unwrap_or(100_000)),
+            Self::Leak => return Ok(leak(&context.call_id)),
+            Self::Panic => panic!("chaos was asked to panic"),
+            Self::Unsupported => return Err(Failure::Unsupported),
+            Self::Refuse => return Err(Failure::refused("CHAOS", "chaos refuses")),
+            Self::RetryLater => return Err(Failure::retry_after(7)),
+            Self::Internal => return Err(Failure::internal("chaos fails on purpose")),
+        }
+        Ok(String::new())
+    }
+}
+
+fn trap() -> ! {
+    #[cfg(target_arch = "wasm32")]
+    core::arch::wasm32::unreachable();
+    #[cfg(not(target_arch = "wasm32"))]
+    std::process::abort();
+}
+
+fn spin() -> ! {
+    let mut turns = 0_u64;
+    loop {
+        turns = black_box(turns.wrapping_add(1));
+    }
+}
+
+#[expect(unconditional_recursion, reason = "the stack is meant to end")]
+fn recurse(depth: u64) -> u64 {
+    let ballast = black_box([depth; 64]);
+    recurse(depth + 1) + black_box(ballast[0])
+}
+
+fn grow() -> ! {
+    loop {
+        // Written to, since untouched pages may cost the host nothing.
+        let block = vec![1_u8; 4 << 20];
+        std::mem::forget(black_box(block));
+    }
+}
+
+fn fetch() -> Result<String, Failure> {
+    let url = config::get("url")?.unwrap_or_default();
+    Ok(match Request::get(url).send() {
+        Ok(response) => format!("status {}", response.status),
+        Err(error) => error.to_string(),
+    })
+}
+
+fn flood(lines: u32) {
+    let text = "x".repeat(1000);
+    for line in 0..lines {
+        log::info(format_args!("{line} {text}"));
+    }
+}
+
+static LEFT_BEHIND: Mutex<Option<String>> = Mutex::new(None);
+
+fn leak(call_id: &str) -> String {
+    let mut left_behind = LEFT_BEHIND.lock().unwrap_or_else(PoisonError::into_inner);
+    match left_behind.replace(call_id.to_owned()) {
+        Some(earlier) => format!("found {earlier}"),
+        None => "found nothing".to_owned(),
+    }
+}

@@ -1,0 +1,103 @@
+use super::*;
+use wharf_sdk::http;
+use wharf_sdk::testing::{Fake, context};
+
+fn push(fake: &mut Fake) -> Result<EventReport, Failure> {
+    fake.run(|| <Chaos as Inventory>::push(&context(), InventoryPushRequest::default()))
+}
+
+fn behaving(name: &str) -> Fake {
+    Fake::new().config("behaviour", name)
+}
+
+#[test]
+fn it_answers_unless_told_otherwise() {
+    assert_eq!(push(&mut Fake::new()), Ok(EventReport::ok()));
+    assert_eq!(push(&mut behaving("answer")), Ok(EventReport::ok()));
+    assert!(matches!(push(&mut behaving("dance")), Err(Failure::Internal(text)) if text.contains("dance")));
+}
+
+#[test]
+fn each_failure_has_a_behaviour() {
+    assert_eq!(push(&mut behaving("unsupported")), Err(Failure::Unsupported));
+    assert_eq!(push(&mut behaving("retry-later")), Err(Failure::RetryLater(Some(7))));
+    assert!(matches!(push(&mut behaving("refuse")), Err(Failure::Refused(refusal)) if refusal.code == "CHAOS"));
+    assert!(matches!(push(&mut behaving("internal")), Err(Failure::Internal(_))));
+}
+
+#[test]
+#[should_panic(expected = "asked to panic")]
+fn panic_panics() {
+    let _ = push(&mut behaving("panic"));
+}
+
+#[test]
+fn sleep_takes_its_time() {
+    let started = std::time::Instant::now();
+    let answer = push(&mut behaving("sleep").config("sleep_ms", 5));
+    assert_eq!(answer, Ok(EventReport::ok()));
+    assert!(started.elapsed().as_millis() >= 5);
+}
+
+#[test]
+fn fetch_tells_the_status_or_the_error() {
+    let url = "http://127.0.0.1:9/x";
+    let fake = || behaving("fetch").config("url", url);
+    let message = |fake: &mut Fake| push(fake).expect("a report").events[0].message.clone();
+    assert_eq!(message(&mut fake().http(format!("GET {url}"), 418, "")), "status 418");
+    let slow = fake().http_result(format!("GET {url}"), Err(http::Error::Timeout));
+    assert_eq!(message(&mut { slow }), "request timed out");
+    assert!(message(&mut fake()).starts_with("request denied"));
+}
+
+#[test]
+fn flood_log_logs_as_many_lines_as_told() {
+    let mut fake = behaving("flood-log").config("lines", 20);
+    push(&mut fake).expect("a report");
+    assert_eq!(fake.logs().len(), 20);
+    assert!(fake.logs()[19].message.len() > 1000);
+}
+
+#[test]
+fn huge_answer_has_the_size_it_is_told() {
+    let mut fake = behaving("huge-answer").config("megabytes", 2);
+    let length = push(&mut fake).expect("a report").events[0].message.len();
+    assert!((2 << 20) - 7 < length && length <= 2 << 20);
+    let page = fake.run(|| Chaos::pull(&context(), OrderPullRequest::default())).expect("a page");
+    assert_eq!(page.orders[0].tags[0].len(), length);
+}
+
+#[test]
+fn leak_tells_what_the_call_before_left_behind() {
+    let mut fake = behaving("leak");
+    push(&mut fake).expect("a report");
+    let second = push(&mut fake).expect("a report");
+    assert_eq!(second.events[0].message, format!("found {}", context().call_id));
+}
+
+#[test]
+fn illegal_pages_break_the_rule_they_are_told_to() {
+    let pull = |rule: &str| {
+        let mut fake = behaving("illegal-answer").config("illegal", rule);
+        fake.run(|| Chaos::pull(&context(), OrderPullRequest::default())).expect("a page")
+    };
+    assert_eq!(pull("currency").orders[0].currency, "XXX");
+    assert_eq!(pull("scale").orders[0].lines[0].charges.unit_price.map(|price| price.scale), Some(30));
+    assert_eq!(pull("duplicate").orders.len(), 2);
+    assert_eq!(pull("ship-service").orders[0].ship_service_code, "");
+    assert_eq!(pull("token").next_page_token.len(), 36);
+    assert_eq!(pull("attribute").orders[0].attributes[0].value.len(), 1);
+    assert_eq!(pull("too-many").orders.len(), 101);
+}
+
+#[test]
+fn illegal_answers_of_notifications_break_rules_too() {
+    let mut fake = behaving("illegal-answer");
+    let payment = fake.run(|| <Chaos as Payments>::validate(&context(), PaymentRequest::default())).expect("an answer");
+    assert_eq!((payment.verdict.success, payment.status), (true, None));
+    let request = PricingRequest { currency_code: Some("EUR".to_owned()), ..PricingRequest::default() };
+    let prices = fake.run(|| Chaos::price(&context(), request)).expect("an answer");
+    assert_eq!(prices.currency_code.as_deref(), Some("XXX"));
+    let status = fake.run(|| Chaos::cancel(&context(), OrderRef::default())).expect("a report");
+    assert_eq!((status.status, status.events.len()), (Outcome::Fail, 0));
+}
