@@ -3,10 +3,13 @@
 //! Dependencies point down only: `node` (assembly) → `edge` | `control` (never each other) → `table` → `guest` → `store` →
 //! `config`. A test holds these rules.
 
+pub mod cli;
 pub mod config;
+pub mod control;
 pub mod edge;
 pub mod guest;
 pub mod listen;
+pub mod node;
 pub mod store;
 pub mod table;
 pub mod telemetry;

@@ -29,11 +29,7 @@ pub struct ConfigError {
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.key.is_empty() {
-            f.write_str(&self.message)
-        } else {
-            write!(f, "{}: {}", self.key, self.message)
-        }
+        if self.key.is_empty() { f.write_str(&self.message) } else { write!(f, "{}: {}", self.key, self.message) }
     }
 }
 
@@ -79,28 +75,17 @@ pub(super) fn text(name: &str, content: &str) -> Result<Config, ConfigErrors> {
     }
     match config {
         Some(config) if errors.is_empty() => Ok(config),
-        _ => Err(ConfigErrors {
-            file: name.to_owned(),
-            errors,
-        }),
+        _ => Err(ConfigErrors { file: name.to_owned(), errors }),
     }
 }
 
 fn whole(name: &str, message: String) -> ConfigErrors {
-    ConfigErrors {
-        file: name.to_owned(),
-        errors: vec![ConfigError {
-            key: String::new(),
-            message,
-        }],
-    }
+    ConfigErrors { file: name.to_owned(), errors: vec![ConfigError { key: String::new(), message }] }
 }
 
 fn parse(name: &str, content: &str) -> Result<Table, ConfigErrors> {
     content.parse().map_err(|error: toml::de::Error| {
-        let line = error
-            .span()
-            .map_or(1, |span| content[..span.start].lines().count().max(1));
+        let line = error.span().map_or(1, |span| content[..span.start].lines().count().max(1));
         whole(name, format!("line {line}: {}", error.message()))
     })
 }
@@ -108,18 +93,11 @@ fn parse(name: &str, content: &str) -> Result<Table, ConfigErrors> {
 /// Puts `overrides` over `base`, which holds every key that has a default. Unknown keys are reported and left out.
 fn merge(base: &mut Table, overrides: Table, prefix: &str, errors: &mut Vec<ConfigError>) {
     for (key, value) in overrides {
-        let path = if prefix.is_empty() {
-            key.clone()
-        } else {
-            format!("{prefix}.{key}")
-        };
+        let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
         match (base.get_mut(&key), value) {
             (Some(Value::Table(base)), Value::Table(value)) => merge(base, value, &path, errors),
             (Some(Value::Table(_)), value) => {
-                errors.push(ConfigError {
-                    key: path,
-                    message: format!("expected a table, found {value}"),
-                });
+                errors.push(ConfigError { key: path, message: format!("expected a table, found {value}") });
             }
             (Some(base), value) => *base = value,
             (None, value) if WITHOUT_DEFAULT.contains(&path.as_str()) => {
@@ -132,14 +110,9 @@ fn merge(base: &mut Table, overrides: Table, prefix: &str, errors: &mut Vec<Conf
 
 fn unknown(path: String, siblings: &Table, prefix: &str) -> ConfigError {
     let own = siblings.keys().map(String::as_str);
-    let extra = WITHOUT_DEFAULT
-        .into_iter()
-        .filter_map(|key| key.strip_prefix(prefix)?.strip_prefix('.'));
+    let extra = WITHOUT_DEFAULT.into_iter().filter_map(|key| key.strip_prefix(prefix)?.strip_prefix('.'));
     let known: Vec<_> = own.chain(extra.filter(|key| !key.contains('.'))).collect();
-    ConfigError {
-        key: path,
-        message: format!("unknown key; known here are {}", known.join(", ")),
-    }
+    ConfigError { key: path, message: format!("unknown key; known here are {}", known.join(", ")) }
 }
 
 /// Reads the typed configuration. A wrong value is reported and set back to its default, until nothing is wrong any
@@ -182,12 +155,11 @@ fn lookup<'a>(table: &'a Table, steps: &[&Segment]) -> Option<&'a Value> {
     let Segment::Map { key } = first else {
         return None;
     };
-    rest.iter()
-        .try_fold(table.get(key)?, |value, step| match step {
-            Segment::Map { key } => value.get(key),
-            Segment::Seq { index } => value.get(index),
-            _ => None,
-        })
+    rest.iter().try_fold(table.get(key)?, |value, step| match step {
+        Segment::Map { key } => value.get(key),
+        Segment::Seq { index } => value.get(index),
+        _ => None,
+    })
 }
 
 /// Sets the key that `steps` lead to (or into, for a list) back to its default. False when there is no such key.
@@ -195,18 +167,13 @@ fn reset(table: &mut Table, defaults: &Table, steps: &[&Segment]) -> bool {
     let Some((Segment::Map { key }, rest)) = steps.split_first() else {
         return false;
     };
-    if let (
-        Some(Value::Table(inner)),
-        Some(Value::Table(inner_defaults)),
-        Some(Segment::Map { .. }),
-    ) = (table.get_mut(key), defaults.get(key), rest.first())
+    if let (Some(Value::Table(inner)), Some(Value::Table(inner_defaults)), Some(Segment::Map { .. })) =
+        (table.get_mut(key), defaults.get(key), rest.first())
     {
         return reset(inner, inner_defaults, rest);
     }
     match defaults.get(key) {
-        Some(default) => table
-            .insert(key.clone(), default.clone())
-            .is_some_and(|wrong| wrong != *default),
+        Some(default) => table.insert(key.clone(), default.clone()).is_some_and(|wrong| wrong != *default),
         None => table.remove(key).is_some(),
     }
 }

@@ -10,11 +10,7 @@ impl Guest {
     /// (or from what its control group allows, when that is less).
     #[must_use]
     pub fn slots(&self) -> u32 {
-        if self.instances > 0 {
-            self.instances
-        } else {
-            sized(machine_memory(), self.memory)
-        }
+        if self.instances > 0 { self.instances } else { sized(machine_memory(), self.memory) }
     }
 }
 
@@ -26,20 +22,13 @@ fn sized(machine: u64, instance: Size) -> u32 {
 
 /// Bytes of memory, 0 when the system does not tell.
 fn machine_memory() -> u64 {
-    let physical = std::fs::read_to_string("/proc/meminfo")
-        .ok()
-        .and_then(|text| total(&text))
-        .unwrap_or(0);
-    let allowed = std::fs::read_to_string("/sys/fs/cgroup/memory.max")
-        .ok()
-        .and_then(|text| text.trim().parse().ok());
+    let physical = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| total(&text)).unwrap_or(0);
+    let allowed = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok().and_then(|text| text.trim().parse().ok());
     allowed.map_or(physical, |allowed: u64| allowed.min(physical))
 }
 
 fn total(meminfo: &str) -> Option<u64> {
-    let line = meminfo
-        .lines()
-        .find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     kib.checked_mul(1024)
 }
@@ -57,10 +46,7 @@ mod tests {
 
     #[test]
     fn the_memory_line_is_read_in_bytes() {
-        assert_eq!(
-            total("MemTotal:       16384 kB\nMemFree: 1 kB\n"),
-            Some(16 << 20)
-        );
+        assert_eq!(total("MemTotal:       16384 kB\nMemFree: 1 kB\n"), Some(16 << 20));
         assert_eq!(total("nothing"), None);
     }
 }

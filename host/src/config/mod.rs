@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 
 pub use load::{ConfigError, ConfigErrors};
 pub use sections::{
-    Admin, Call, Compile, Edge, ErrorLevels, Guest, Journal, KeyValue, Notification, OnFailure,
-    Outbound, PaymentStatus, PostMessages, Queue,
+    Admin, Call, Compile, Edge, ErrorLevels, Guest, Journal, KeyValue, Notification, OnFailure, Outbound,
+    PaymentStatus, PostMessages, Queue,
 };
 pub use values::Size;
 

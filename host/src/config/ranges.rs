@@ -28,41 +28,21 @@ impl Config {
     fn edge_ranges(&self, ranges: &mut Ranges) {
         let edge = &self.edge;
         ranges.time("edge.header-time", edge.header_time, 100 * MS..=5 * MINUTE);
-        ranges.plain(
-            "edge.header-size",
-            edge.header_size,
-            Size::kib(8)..=Size::mib(1),
-        );
+        ranges.plain("edge.header-size", edge.header_size, Size::kib(8)..=Size::mib(1));
         ranges.plain("edge.headers", edge.headers, 10..=1000);
-        ranges.plain(
-            "edge.sdk-body",
-            edge.sdk_body,
-            Size::kib(1)..=Size::mib(256),
-        );
-        ranges.plain(
-            "edge.notification-body",
-            edge.notification_body,
-            Size::kib(1)..=Size::mib(256),
-        );
+        ranges.plain("edge.sdk-body", edge.sdk_body, Size::kib(1)..=Size::mib(256));
+        ranges.plain("edge.notification-body", edge.notification_body, Size::kib(1)..=Size::mib(256));
         ranges.time("edge.body-time", edge.body_time, 100 * MS..=5 * MINUTE);
         ranges.plain("edge.connections", edge.connections, 1..=1_000_000);
         ranges.time("edge.idle-time", edge.idle_time, SECOND..=HOUR);
         ranges.plain("edge.json-depth", edge.json_depth, 8..=127);
-        ranges.plain(
-            "admin.upload",
-            self.admin.upload,
-            Size::kib(1)..=Size::mib(512),
-        );
+        ranges.plain("admin.upload", self.admin.upload, Size::kib(1)..=Size::mib(512));
     }
 
     fn call_ranges(&self, ranges: &mut Ranges) {
         let call = &self.call;
         ranges.time("call.sdk-deadline", call.sdk_deadline, 10 * MS..=2 * MINUTE);
-        ranges.time(
-            "call.notification-deadline",
-            call.notification_deadline,
-            10 * MS..=2 * MINUTE,
-        );
+        ranges.time("call.notification-deadline", call.notification_deadline, 10 * MS..=2 * MINUTE);
         ranges.time("call.async-deadline", call.async_deadline, 10 * MS..=HOUR);
         ranges.plain("call.in-flight", call.in_flight, 1..=10_000);
         ranges.plain("call.answer", call.answer, Size::kib(1)..=Size::mib(256));
@@ -73,22 +53,14 @@ impl Config {
         let guest = &self.guest;
         ranges.plain("guest.memory", guest.memory, Size::mib(1)..=Size::mib(1024));
         ranges.plain("guest.instances", guest.instances, 0..=10_000);
-        ranges.plain(
-            "guest.table-elements",
-            guest.table_elements,
-            100..=10_000_000,
-        );
+        ranges.plain("guest.table-elements", guest.table_elements, 100..=10_000_000);
         ranges.plain("guest.stack", guest.stack, Size::kib(64)..=Size::mib(1));
         ranges.time("guest.tick", guest.tick, Duration::from_micros(50)..=SECOND);
         ranges.plain("guest.log-lines", guest.log_lines, 0..=100_000);
         ranges.plain("guest.log-line", guest.log_line, Size(64)..=Size::mib(1));
         ranges.plain("guest.log-bytes", guest.log_bytes, Size(0)..=Size::mib(64));
         ranges.plain("guest.random", guest.random, Size(16)..=Size::mib(64));
-        ranges.plain(
-            "compile.memory",
-            self.compile.memory,
-            Size::mib(128)..=Size::mib(65_536),
-        );
+        ranges.plain("compile.memory", self.compile.memory, Size::mib(128)..=Size::mib(65_536));
         ranges.time("compile.time", self.compile.time, SECOND..=HOUR);
     }
 
@@ -96,11 +68,7 @@ impl Config {
         let quota = &self.key_value;
         ranges.plain("key-value.value", quota.value, Size(1)..=Size::mib(16));
         ranges.plain("key-value.keys", quota.keys, 1..=100_000_000);
-        ranges.plain(
-            "key-value.bytes",
-            quota.bytes,
-            Size::kib(1)..=Size::mib(1 << 20),
-        );
+        ranges.plain("key-value.bytes", quota.bytes, Size::kib(1)..=Size::mib(1 << 20));
         ranges.plain("journal.calls", self.journal.calls, 1..=100_000_000);
         ranges.plain("journal.log-lines", self.journal.log_lines, 1..=100_000_000);
     }
@@ -108,37 +76,17 @@ impl Config {
     fn outbound_ranges(&self, ranges: &mut Ranges) {
         let outbound = &self.outbound;
         ranges.plain("outbound.requests", outbound.requests, 0..=10_000);
-        ranges.plain(
-            "outbound.response",
-            outbound.response,
-            Size::kib(1)..=Size::mib(256),
-        );
-        ranges.time(
-            "outbound.connect-time",
-            outbound.connect_time,
-            10 * MS..=2 * MINUTE,
-        );
-        ranges.time(
-            "outbound.first-byte-time",
-            outbound.first_byte_time,
-            10 * MS..=10 * MINUTE,
-        );
-        ranges.time(
-            "outbound.between-bytes-time",
-            outbound.between_bytes_time,
-            10 * MS..=10 * MINUTE,
-        );
+        ranges.plain("outbound.response", outbound.response, Size::kib(1)..=Size::mib(256));
+        ranges.time("outbound.connect-time", outbound.connect_time, 10 * MS..=2 * MINUTE);
+        ranges.time("outbound.first-byte-time", outbound.first_byte_time, 10 * MS..=10 * MINUTE);
+        ranges.time("outbound.between-bytes-time", outbound.between_bytes_time, 10 * MS..=10 * MINUTE);
     }
 
     fn queue_ranges(&self, ranges: &mut Ranges) {
         let queue = &self.queue;
         ranges.plain("queue.schedule's length", queue.schedule.len(), 1..=50);
         for (index, pause) in queue.schedule.iter().enumerate() {
-            ranges.time(
-                &format!("queue.schedule[{index}]"),
-                *pause,
-                Duration::ZERO..=30 * DAY,
-            );
+            ranges.time(&format!("queue.schedule[{index}]"), *pause, Duration::ZERO..=30 * DAY);
         }
         ranges.plain("queue.jitter", queue.jitter, 0.0..=0.9);
         ranges.plain("queue.workers", queue.workers, 1..=1000);
@@ -153,12 +101,7 @@ struct Ranges {
 }
 
 impl Ranges {
-    fn plain<T: PartialOrd + fmt::Display + Copy>(
-        &mut self,
-        key: &str,
-        value: T,
-        range: RangeInclusive<T>,
-    ) {
+    fn plain<T: PartialOrd + fmt::Display + Copy>(&mut self, key: &str, value: T, range: RangeInclusive<T>) {
         if !range.contains(&value) {
             self.report(key, &value, range.start(), range.end());
         }
@@ -166,27 +109,13 @@ impl Ranges {
 
     fn time(&mut self, key: &str, value: Duration, range: RangeInclusive<Duration>) {
         if !range.contains(&value) {
-            self.report(
-                key,
-                &shown(value),
-                &shown(*range.start()),
-                &shown(*range.end()),
-            );
+            self.report(key, &shown(value), &shown(*range.start()), &shown(*range.end()));
         }
     }
 
-    fn report(
-        &mut self,
-        key: &str,
-        value: &dyn fmt::Display,
-        low: &dyn fmt::Display,
-        high: &dyn fmt::Display,
-    ) {
+    fn report(&mut self, key: &str, value: &dyn fmt::Display, low: &dyn fmt::Display, high: &dyn fmt::Display) {
         let message = format!("expected {low} to {high}, found {value}");
-        self.errors.push(ConfigError {
-            key: key.to_owned(),
-            message,
-        });
+        self.errors.push(ConfigError { key: key.to_owned(), message });
     }
 }
 

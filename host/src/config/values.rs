@@ -14,12 +14,7 @@ use super::OnFailure;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Size(pub u64);
 
-const UNITS: [(&str, u64); 4] = [
-    ("GiB", 1 << 30),
-    ("MiB", 1 << 20),
-    ("KiB", 1 << 10),
-    ("B", 1),
-];
+const UNITS: [(&str, u64); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
 
 impl Size {
     /// `n` KiB.
@@ -55,10 +50,8 @@ impl Size {
 
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (unit, factor) = UNITS
-            .into_iter()
-            .find(|(_, factor)| self.0 > 0 && self.0.is_multiple_of(*factor))
-            .unwrap_or(("B", 1));
+        let (unit, factor) =
+            UNITS.into_iter().find(|(_, factor)| self.0 > 0 && self.0.is_multiple_of(*factor)).unwrap_or(("B", 1));
         write!(f, "{}{unit}", self.0 / factor)
     }
 }
@@ -94,10 +87,7 @@ impl<'de> Deserialize<'de> for Size {
 }
 
 /// Text that `FromStr` understands, or an error that says what was `expected`.
-fn parsed<'de, T: FromStr, D: Deserializer<'de>>(
-    deserializer: D,
-    expected: &str,
-) -> Result<T, D::Error> {
+fn parsed<'de, T: FromStr, D: Deserializer<'de>>(deserializer: D, expected: &str) -> Result<T, D::Error> {
     let text = String::deserialize(deserializer).map_err(|_| D::Error::custom(expected))?;
     text.parse().map_err(|_| D::Error::custom(expected))
 }
@@ -106,9 +96,7 @@ pub(super) fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Sock
     parsed(deserializer, "an address such as \"127.0.0.1:8080\"")
 }
 
-pub(super) fn on_failure<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<OnFailure, D::Error> {
+pub(super) fn on_failure<'de, D: Deserializer<'de>>(deserializer: D) -> Result<OnFailure, D::Error> {
     match String::deserialize(deserializer).as_deref() {
         Ok("block") => Ok(OnFailure::Block),
         Ok("force") => Ok(OnFailure::Force),
@@ -123,20 +111,14 @@ pub(super) mod time {
     use serde::de::{Error as _, IntoDeserializer};
     use serde::{Deserialize, Deserializer, Serializer};
 
-    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Duration, D::Error> {
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
         let expected = "a time such as \"250ms\" or \"12s\"";
         let text = String::deserialize(deserializer).map_err(|_| D::Error::custom(expected))?;
-        let text: serde::de::value::StrDeserializer<'_, serde::de::value::Error> =
-            text.as_str().into_deserializer();
+        let text: serde::de::value::StrDeserializer<'_, serde::de::value::Error> = text.as_str().into_deserializer();
         humantime_serde::deserialize(text).map_err(|_| D::Error::custom(expected))
     }
 
-    pub(in super::super) fn serialize<S: Serializer>(
-        time: &Duration,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
+    pub(in super::super) fn serialize<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
         humantime_serde::serialize(time, serializer)
     }
 }
@@ -151,19 +133,11 @@ pub(super) mod times {
     #[serde(transparent)]
     struct Time(#[serde(with = "super::time")] Duration);
 
-    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Vec<Duration>, D::Error> {
-        Ok(Vec::<Time>::deserialize(deserializer)?
-            .into_iter()
-            .map(|time| time.0)
-            .collect())
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Duration>, D::Error> {
+        Ok(Vec::<Time>::deserialize(deserializer)?.into_iter().map(|time| time.0).collect())
     }
 
-    pub(in super::super) fn serialize<S: Serializer>(
-        times: &[Duration],
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
+    pub(in super::super) fn serialize<S: Serializer>(times: &[Duration], serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(times.iter().map(|time| Time(*time)))
     }
 }
@@ -181,19 +155,11 @@ pub(super) mod networks {
         }
     }
 
-    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Vec<IpNet>, D::Error> {
-        Ok(Vec::<Network>::deserialize(deserializer)?
-            .into_iter()
-            .map(|network| network.0)
-            .collect())
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
+        Ok(Vec::<Network>::deserialize(deserializer)?.into_iter().map(|network| network.0).collect())
     }
 
-    pub(in super::super) fn serialize<S: Serializer>(
-        networks: &[IpNet],
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
+    pub(in super::super) fn serialize<S: Serializer>(networks: &[IpNet], serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(networks.iter().map(ToString::to_string))
     }
 }

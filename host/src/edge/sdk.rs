@@ -142,10 +142,12 @@ async fn run(edge: &Edge, ticket: &Ticket, interaction: Interaction, body: &Byte
         }};
     }
     let exchanged = match interaction {
-        Interaction::CatalogGetConfig => encode(
-            edge.dispatch::<functions::CatalogGetConfig>(ticket, release, Body::Keyed(body.clone()), time, (context,))
-                .await,
-        ),
+        Interaction::CatalogGetConfig => {
+            // It takes nothing, but what follows its envelope must be JSON all the same.
+            read::<serde::de::IgnoredAny>(text)?;
+            let raw = Body::Keyed(body.clone());
+            encode(edge.dispatch::<functions::CatalogGetConfig>(ticket, release, raw, time, (context,)).await)
+        }
         Interaction::CatalogPush => with!(CatalogPush, read::<CatalogPushRequest<'_>>(text)?),
         Interaction::InventoryPush => with!(InventoryPush, read::<InventoryPushRequest<'_>>(text)?),
         Interaction::OrderPull => with!(OrderPull, read::<told::OrderPullRequest<'_>>(text)?),

@@ -17,15 +17,11 @@ impl Store {
     pub fn put_component(&self, bytes: &[u8]) -> Result<Digest, StoreError> {
         let digest = Digest::of(bytes);
         let path = self.component_path(digest);
-        let whole = |file: &File| {
-            file.metadata()
-                .is_ok_and(|found| found.len() == bytes.len() as u64)
-        };
+        let whole = |file: &File| file.metadata().is_ok_and(|found| found.len() == bytes.len() as u64);
         match File::open(&path) {
             // Its age is what protects it from a sweep until a release names it.
             Ok(file) if whole(&file) => {
-                file.set_modified(SystemTime::now())
-                    .map_err(|error| StoreError::io(&path, &error))?;
+                file.set_modified(SystemTime::now()).map_err(|error| StoreError::io(&path, &error))?;
             }
             _ => database::write_file(&self.inner.components, &file_name(digest), bytes)?,
         }
@@ -38,11 +34,7 @@ impl Store {
         let path = self.component_path(digest);
         let bytes = fs::read(&path).map_err(|error| missing(digest, &path, &error))?;
         let found = Digest::of(&bytes);
-        if found == digest {
-            Ok(bytes)
-        } else {
-            Err(StoreError::CorruptComponent { path, found })
-        }
+        if found == digest { Ok(bytes) } else { Err(StoreError::CorruptComponent { path, found }) }
     }
 
     /// Where a component lies, whether it is there or not.
@@ -56,28 +48,21 @@ impl Store {
     pub async fn sweep_components(&self, age: Duration) -> Result<Vec<Digest>, StoreError> {
         let directory = self.inner.components.clone();
         // On the writer: no release can be added between the look and the removal.
-        self.write(move |db| sweep(&directory, &referenced(db)?, age))
-            .await
+        self.write(move |db| sweep(&directory, &referenced(db)?, age)).await
     }
 }
 
 /// The directory of components, made if needed.
 pub(super) fn directory(dir: &Path) -> Result<PathBuf, StoreError> {
     let path = dir.join("components");
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(&path)
-        .map_err(|error| StoreError::io(&path, &error))?;
+    DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(|error| StoreError::io(&path, &error))?;
     Ok(path)
 }
 
 /// Fails with `NoComponent` unless the component is stored.
 pub(super) fn require(directory: &Path, digest: Digest) -> Result<(), StoreError> {
     let path = directory.join(file_name(digest));
-    fs::metadata(&path)
-        .map(|_| ())
-        .map_err(|error| missing(digest, &path, &error))
+    fs::metadata(&path).map(|_| ()).map_err(|error| missing(digest, &path, &error))
 }
 
 fn file_name(digest: Digest) -> String {
@@ -85,43 +70,25 @@ fn file_name(digest: Digest) -> String {
 }
 
 fn missing(digest: Digest, path: &Path, error: &std::io::Error) -> StoreError {
-    if error.kind() == ErrorKind::NotFound {
-        StoreError::NoComponent(digest)
-    } else {
-        StoreError::io(path, error)
-    }
+    if error.kind() == ErrorKind::NotFound { StoreError::NoComponent(digest) } else { StoreError::io(path, error) }
 }
 
 fn referenced(db: &Connection) -> Result<BTreeSet<Digest>, StoreError> {
     let mut rows = db.prepare("SELECT DISTINCT digest FROM release")?;
-    Ok(rows
-        .query_map([], |row| row.get(0))?
-        .collect::<Result<_, _>>()?)
+    Ok(rows.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
 }
 
-fn sweep(
-    directory: &Path,
-    keep: &BTreeSet<Digest>,
-    age: Duration,
-) -> Result<Vec<Digest>, StoreError> {
+fn sweep(directory: &Path, keep: &BTreeSet<Digest>, age: Duration) -> Result<Vec<Digest>, StoreError> {
     let fail = |error: std::io::Error| StoreError::io(directory, &error);
     let mut removed = Vec::new();
     for entry in fs::read_dir(directory).map_err(fail)? {
         let entry = entry.map_err(fail)?;
         let name = entry.file_name().into_string().unwrap_or_default();
-        let digest = name
-            .strip_suffix(".wasm")
-            .and_then(|hex| hex.parse::<Digest>().ok());
+        let digest = name.strip_suffix(".wasm").and_then(|hex| hex.parse::<Digest>().ok());
         // Left behind by a crash in the middle of an upload.
-        let abandoned = entry
-            .path()
-            .extension()
-            .is_some_and(|extension| extension == "tmp");
+        let abandoned = entry.path().extension().is_some_and(|extension| extension == "tmp");
         let unused = digest.is_some_and(|digest| !keep.contains(&digest));
-        let modified = entry
-            .metadata()
-            .and_then(|found| found.modified())
-            .map_err(fail)?;
+        let modified = entry.metadata().and_then(|found| found.modified()).map_err(fail)?;
         let old = modified.elapsed().is_ok_and(|elapsed| elapsed >= age);
         if old && (abandoned || unused) {
             fs::remove_file(entry.path()).map_err(fail)?;

@@ -21,17 +21,11 @@ const FILE: &str = "wharf.db";
 /// Makes the data directory if needed and takes its lock, which lasts until the returned file is closed.
 pub(super) fn claim(dir: &Path) -> Result<File, StoreError> {
     let mut builder = DirBuilder::new();
-    builder
-        .recursive(true)
-        .mode(0o700)
-        .create(dir)
-        .map_err(|error| StoreError::io(dir, &error))?;
+    builder.recursive(true).mode(0o700).create(dir).map_err(|error| StoreError::io(dir, &error))?;
     let path = dir.join("wharf.lock");
     let mut options = OpenOptions::new();
     options.create(true).truncate(false).write(true).mode(0o600);
-    let file = options
-        .open(&path)
-        .map_err(|error| StoreError::io(&path, &error))?;
+    let file = options.open(&path).map_err(|error| StoreError::io(&path, &error))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(StoreError::InUse(dir.to_owned())),
@@ -46,13 +40,9 @@ pub(super) fn open(dir: &Path) -> Result<Connection, StoreError> {
     // SQLite's own files take their mode from this one.
     let mut options = OpenOptions::new();
     options.create(true).truncate(false).write(true).mode(0o600);
-    options
-        .open(&path)
-        .map_err(|error| StoreError::io(&path, &error))?;
-    let mut db = Connection::open_with_flags(
-        &path,
-        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-    )?;
+    options.open(&path).map_err(|error| StoreError::io(&path, &error))?;
+    let mut db =
+        Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     settle(&db)?;
     let mode: String = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     if mode != "wal" {
@@ -62,20 +52,14 @@ pub(super) fn open(dir: &Path) -> Result<Connection, StoreError> {
         )));
     }
     // 1024 pages of 4 KiB: a checkpoint every 4 MiB; a log that once grew is cut back to 64 MiB.
-    db.execute_batch(
-        "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 1024; PRAGMA foreign_keys = ON;",
-    )?;
+    db.execute_batch("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 1024; PRAGMA foreign_keys = ON;")?;
     db.query_row("PRAGMA journal_size_limit = 67108864", [], |_| Ok(()))?;
     migrate(&mut db)?;
     Ok(db)
 }
 
 fn check_version(number: i32, found: &'static str) -> Result<(), StoreError> {
-    if number < OLDEST_SQLITE {
-        Err(StoreError::OldSqlite { found })
-    } else {
-        Ok(())
-    }
+    if number < OLDEST_SQLITE { Err(StoreError::OldSqlite { found }) } else { Ok(()) }
 }
 
 /// What every connection needs.
@@ -87,13 +71,9 @@ fn settle(db: &Connection) -> Result<(), StoreError> {
 }
 
 fn migrate(db: &mut Connection) -> Result<(), StoreError> {
-    let found: usize =
-        db.query_row("PRAGMA user_version", [], |row| row.get::<_, u32>(0))? as usize;
+    let found: usize = db.query_row("PRAGMA user_version", [], |row| row.get::<_, u32>(0))? as usize;
     if found > MIGRATIONS.len() {
-        return Err(StoreError::NewerSchema {
-            found,
-            known: MIGRATIONS.len(),
-        });
+        return Err(StoreError::NewerSchema { found, known: MIGRATIONS.len() });
     }
     for (version, script) in (1..).zip(MIGRATIONS).skip(found) {
         let change = db.transaction()?;
@@ -115,17 +95,11 @@ const MOST_IDLE: usize = 8;
 
 impl Readers {
     pub(super) fn new(dir: &Path) -> Self {
-        Self {
-            path: dir.join(FILE),
-            idle: Mutex::default(),
-        }
+        Self { path: dir.join(FILE), idle: Mutex::default() }
     }
 
     /// Runs `work` on a connection that sees everything committed so far.
-    pub(super) fn read<T>(
-        &self,
-        work: impl FnOnce(&Connection) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
+    pub(super) fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let idle = self.idle().pop();
         let db = idle.map_or_else(|| self.open(), Ok)?;
         let result = work(&db);
@@ -163,11 +137,7 @@ pub(super) fn write_file(dir: &Path, name: &str, content: &[u8]) -> Result<(), S
 }
 
 fn write_synced(path: &Path, content: &[u8]) -> std::io::Result<()> {
-    let mut file = OpenOptions::new()
-        .create_new(true)
-        .write(true)
-        .mode(0o600)
-        .open(path)?;
+    let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(path)?;
     std::io::Write::write_all(&mut file, content)?;
     file.sync_all()
 }
@@ -178,10 +148,7 @@ mod tests {
 
     #[test]
     fn an_sqlite_with_the_log_reset_bug_is_refused() {
-        assert!(matches!(
-            check_version(3_051_002, "3.51.2"),
-            Err(StoreError::OldSqlite { found: "3.51.2" })
-        ));
+        assert!(matches!(check_version(3_051_002, "3.51.2"), Err(StoreError::OldSqlite { found: "3.51.2" })));
         assert!(check_version(3_051_003, "3.51.3").is_ok());
         assert!(rusqlite::version_number() >= OLDEST_SQLITE);
     }
@@ -192,35 +159,16 @@ mod tests {
         let db = open(dir.path()).unwrap();
         db.pragma_update(None, "user_version", 99).unwrap();
         drop(db);
-        assert!(matches!(
-            open(dir.path()),
-            Err(StoreError::NewerSchema {
-                found: 99,
-                known: 1
-            })
-        ));
+        assert!(matches!(open(dir.path()), Err(StoreError::NewerSchema { found: 99, known: 1 })));
     }
 
     #[test]
     fn every_foreign_key_has_an_index_to_delete_by() {
         let dir = tempfile::tempdir().unwrap();
         let db = open(dir.path()).unwrap();
-        for table in [
-            "host",
-            "channel_key",
-            "release",
-            "kv",
-            "kv_usage",
-            "data_key",
-            "secret",
-            "event",
-        ] {
+        for table in ["host", "channel_key", "release", "kv", "kv_usage", "data_key", "secret", "event"] {
             let plan: String = db
-                .query_row(
-                    &format!("EXPLAIN QUERY PLAN DELETE FROM {table} WHERE channel = 'a'"),
-                    [],
-                    |row| row.get(3),
-                )
+                .query_row(&format!("EXPLAIN QUERY PLAN DELETE FROM {table} WHERE channel = 'a'"), [], |row| row.get(3))
                 .unwrap();
             assert!(plan.contains("SEARCH"), "{table}: {plan}");
         }

@@ -13,17 +13,13 @@ pub enum StoreError {
     #[error("data directory {} is in use by another wharf; stop it or name another directory", .0.display())]
     InUse(PathBuf),
     /// The linked `SQLite` has a known way to damage a database.
-    #[error(
-        "the linked SQLite is {found}; 3.51.3 or newer is needed, older ones can damage a database in WAL mode"
-    )]
+    #[error("the linked SQLite is {found}; 3.51.3 or newer is needed, older ones can damage a database in WAL mode")]
     OldSqlite {
         /// Its version.
         found: &'static str,
     },
     /// The database was written by a newer program.
-    #[error(
-        "wharf.db has schema version {found}, this program knows up to {known}; start the newer program"
-    )]
+    #[error("wharf.db has schema version {found}, this program knows up to {known}; start the newer program")]
     NewerSchema {
         /// In the file.
         found: usize,
@@ -138,9 +134,7 @@ pub enum StoreError {
     NotLeased(String),
 
     /// A stored secret cannot be decrypted.
-    #[error(
-        "secret {name} of channel {channel} cannot be opened; node.key is not the one it was stored with"
-    )]
+    #[error("secret {name} of channel {channel} cannot be opened; node.key is not the one it was stored with")]
     SecretSealed {
         /// The channel.
         channel: String,
@@ -166,9 +160,7 @@ impl From<rusqlite::Error> for StoreError {
         let text = error.to_string();
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Self::Full(text),
-            Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::ReadOnly) => {
-                Self::Io(text)
-            }
+            Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::ReadOnly) => Self::Io(text),
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked(text),
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Corrupt(text),
             _ => Self::Database(text),

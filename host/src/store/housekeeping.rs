@@ -18,11 +18,7 @@ pub(super) struct Housekeeping {
 
 impl Housekeeping {
     pub(super) fn new(retention: Retention) -> Self {
-        Self {
-            retention,
-            rows: 0,
-            pruned: None,
-        }
+        Self { retention, rows: 0, pruned: None }
     }
 
     /// Counts a row that was added to the journal.
@@ -32,22 +28,14 @@ impl Housekeeping {
 
     /// Does what is due. A failure is logged and tried again later.
     pub(super) fn run(&mut self, db: &mut Connection) {
-        let often = ROWS_BETWEEN_TRIMS
-            .min(self.retention.calls)
-            .min(self.retention.log_lines)
-            .max(1);
+        let often = ROWS_BETWEEN_TRIMS.min(self.retention.calls).min(self.retention.log_lines).max(1);
         if self.rows >= often {
             self.rows = 0;
             report(in_transaction(db, |db| journal::trim(db, &self.retention)));
         }
-        if self
-            .pruned
-            .is_none_or(|last| last.elapsed() >= TIME_BETWEEN_PRUNES)
-        {
+        if self.pruned.is_none_or(|last| last.elapsed() >= TIME_BETWEEN_PRUNES) {
             self.pruned = Some(Instant::now());
-            report(in_transaction(db, |db| {
-                queue::prune(db, Timestamp::now(), &self.retention)
-            }));
+            report(in_transaction(db, |db| queue::prune(db, Timestamp::now(), &self.retention)));
         }
     }
 }

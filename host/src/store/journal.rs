@@ -83,12 +83,7 @@ impl Store {
     }
 
     /// The newest calls of a channel, newest first; only those with this outcome if one is given.
-    pub fn calls(
-        &self,
-        channel: &str,
-        limit: usize,
-        outcome: Option<&str>,
-    ) -> Result<Vec<CallRecord>, StoreError> {
+    pub fn calls(&self, channel: &str, limit: usize, outcome: Option<&str>) -> Result<Vec<CallRecord>, StoreError> {
         self.read(|db| {
             let mut rows = db.prepare_cached(
                 "SELECT * FROM call WHERE channel = ?1 AND (?2 IS NULL OR outcome = ?2) ORDER BY seq DESC LIMIT ?3",
@@ -101,20 +96,12 @@ impl Store {
     /// One call, if it is still kept.
     pub fn call(&self, id: &str) -> Result<Option<CallRecord>, StoreError> {
         self.read(|db| {
-            Ok(db
-                .prepare_cached("SELECT * FROM call WHERE id = ?")?
-                .query_row([id], read_call)
-                .optional()?)
+            Ok(db.prepare_cached("SELECT * FROM call WHERE id = ?")?.query_row([id], read_call).optional()?)
         })
     }
 
     /// Log lines of a channel in their order: the first `limit` after `after`, or the newest `limit`.
-    pub fn logs(
-        &self,
-        channel: &str,
-        after: Option<i64>,
-        limit: usize,
-    ) -> Result<Vec<LoggedLine>, StoreError> {
+    pub fn logs(&self, channel: &str, after: Option<i64>, limit: usize) -> Result<Vec<LoggedLine>, StoreError> {
         self.read(|db| {
             let limit = sql_limit(limit);
             let Some(after) = after else {
@@ -130,13 +117,7 @@ impl Store {
 
     /// All log lines of one call in their order.
     pub fn logs_of_call(&self, id: &str) -> Result<Vec<LoggedLine>, StoreError> {
-        self.read(|db| {
-            read_lines(
-                db,
-                "SELECT * FROM log WHERE call = ? ORDER BY seq",
-                params![id],
-            )
-        })
+        self.read(|db| read_lines(db, "SELECT * FROM log WHERE call = ? ORDER BY seq", params![id]))
     }
 }
 
@@ -161,17 +142,9 @@ pub(super) fn insert_call(db: &Connection, call: &CallRecord) -> Result<(), Stor
 }
 
 pub(super) fn insert_log(db: &Connection, line: &LogLine) -> Result<(), StoreError> {
-    let mut row = db.prepare_cached(
-        "INSERT INTO log (channel, call, at, level, context, message) VALUES (?, ?, ?, ?, ?, ?)",
-    )?;
-    row.execute(params![
-        line.channel,
-        line.call,
-        line.at,
-        line.level,
-        line.context,
-        line.message
-    ])?;
+    let mut row =
+        db.prepare_cached("INSERT INTO log (channel, call, at, level, context, message) VALUES (?, ?, ?, ?, ?, ?)")?;
+    row.execute(params![line.channel, line.call, line.at, line.level, line.context, line.message])?;
     Ok(())
 }
 
@@ -190,9 +163,7 @@ fn read_call(row: &Row<'_>) -> rusqlite::Result<CallRecord> {
     Ok(CallRecord {
         id: row.get("id")?,
         channel: row.get("channel")?,
-        release: row
-            .get::<_, Option<i64>>("release")?
-            .map(i64::cast_unsigned),
+        release: row.get::<_, Option<i64>>("release")?.map(i64::cast_unsigned),
         action: row.get("action")?,
         outcome: row.get("outcome")?,
         code: row.get("code")?,
@@ -203,11 +174,7 @@ fn read_call(row: &Row<'_>) -> rusqlite::Result<CallRecord> {
     })
 }
 
-fn read_lines(
-    db: &Connection,
-    query: &str,
-    params: impl rusqlite::Params,
-) -> Result<Vec<LoggedLine>, StoreError> {
+fn read_lines(db: &Connection, query: &str, params: impl rusqlite::Params) -> Result<Vec<LoggedLine>, StoreError> {
     let mut rows = db.prepare_cached(query)?;
     let lines = rows.query_map(params, |row| {
         let line = LogLine {
@@ -218,10 +185,7 @@ fn read_lines(
             context: row.get("context")?,
             message: row.get("message")?,
         };
-        Ok(LoggedLine {
-            seq: row.get("seq")?,
-            line,
-        })
+        Ok(LoggedLine { seq: row.get("seq")?, line })
     })?;
     Ok(lines.collect::<Result<_, _>>()?)
 }

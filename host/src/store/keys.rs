@@ -22,8 +22,7 @@ pub fn new_id() -> String {
 /// Bytes from the system's generator.
 pub(super) fn random<const N: usize>() -> Result<[u8; N], StoreError> {
     let mut bytes = [0; N];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| StoreError::Io(format!("no random bytes from the system: {error}")))?;
+    getrandom::fill(&mut bytes).map_err(|error| StoreError::Io(format!("no random bytes from the system: {error}")))?;
     Ok(bytes)
 }
 
@@ -37,11 +36,7 @@ mod tests {
         for _ in 0..1000 {
             let key = generate_key().unwrap();
             assert_eq!(key.len(), 32);
-            assert!(
-                key.bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/'),
-                "{key}"
-            );
+            assert!(key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/'), "{key}");
             assert!(seen.insert(key));
         }
     }
@@ -51,9 +46,6 @@ mod tests {
         let ids: Vec<_> = (0..10_000).map(|_| new_id()).collect();
         assert!(ids.iter().all(|id| id.len() == 26));
         assert!(ids.windows(2).all(|pair| pair[0][..10] <= pair[1][..10]));
-        assert_eq!(
-            ids.iter().collect::<std::collections::HashSet<_>>().len(),
-            ids.len()
-        );
+        assert_eq!(ids.iter().collect::<std::collections::HashSet<_>>().len(), ids.len());
     }
 }

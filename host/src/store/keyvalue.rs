@@ -21,11 +21,7 @@ pub struct Quota {
 
 impl From<&config::KeyValue> for Quota {
     fn from(config: &config::KeyValue) -> Self {
-        Self {
-            value: config.value.bytes(),
-            keys: config.keys,
-            bytes: config.bytes.bytes(),
-        }
+        Self { value: config.value.bytes(), keys: config.keys, bytes: config.bytes.bytes() }
     }
 }
 
@@ -36,11 +32,7 @@ impl Store {
     }
 
     /// The values of several keys as of one moment, in their order.
-    pub fn kv_get_many(
-        &self,
-        channel: &str,
-        keys: &[String],
-    ) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+    pub fn kv_get_many(&self, channel: &str, keys: &[String]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
         self.read_at_once(|db| keys.iter().map(|key| get(db, channel, key)).collect())
     }
 
@@ -50,22 +42,14 @@ impl Store {
     }
 
     /// At most `limit` keys in the order of their bytes, those behind `after`.
-    pub fn kv_keys(
-        &self,
-        channel: &str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<String>, StoreError> {
+    pub fn kv_keys(&self, channel: &str, after: Option<&str>, limit: usize) -> Result<Vec<String>, StoreError> {
         self.read(|db| {
             // Without a start the empty key is among them.
             let behind = if after.is_some() { ">" } else { ">=" };
             let mut rows = db.prepare_cached(&format!(
                 "SELECT key FROM kv WHERE channel = ? AND key {behind} ? ORDER BY key LIMIT ?"
             ))?;
-            let keys = rows.query_map(
-                params![channel, after.unwrap_or(""), sql_limit(limit)],
-                |row| row.get(0),
-            )?;
+            let keys = rows.query_map(params![channel, after.unwrap_or(""), sql_limit(limit)], |row| row.get(0))?;
             Ok(keys.collect::<Result<_, _>>()?)
         })
     }
@@ -90,11 +74,7 @@ impl Store {
     }
 
     /// Removes the keys that exist; returns how many did.
-    pub async fn kv_delete_many(
-        &self,
-        channel: &str,
-        keys: Vec<String>,
-    ) -> Result<u64, StoreError> {
+    pub async fn kv_delete_many(&self, channel: &str, keys: Vec<String>) -> Result<u64, StoreError> {
         let channel = channel.to_owned();
         self.write(move |db| {
             let mut account = Account::open(db, &channel)?;
@@ -111,19 +91,11 @@ impl Store {
 
     /// Adds `delta` to a value that is kept as decimal text, and returns the sum; a key without a value counts as 0.
     /// Fails with `NotNumber`, `Overflow` and like [`Store::kv_set_many`].
-    pub async fn kv_increment(
-        &self,
-        channel: &str,
-        key: &str,
-        delta: i64,
-        quota: &Quota,
-    ) -> Result<i64, StoreError> {
+    pub async fn kv_increment(&self, channel: &str, key: &str, delta: i64, quota: &Quota) -> Result<i64, StoreError> {
         let (channel, key, quota) = (channel.to_owned(), key.to_owned(), *quota);
         self.write(move |db| {
             let mut account = Account::open(db, &channel)?;
-            let sum = number(get(db, &channel, &key)?)?
-                .checked_add(delta)
-                .ok_or(StoreError::Overflow)?;
+            let sum = number(get(db, &channel, &key)?)?.checked_add(delta).ok_or(StoreError::Overflow)?;
             account.set(&key, sum.to_string().as_bytes(), &quota)?;
             account.close(&quota)?;
             Ok(sum)
@@ -163,18 +135,14 @@ fn get(db: &Connection, channel: &str, key: &str) -> Result<Option<Vec<u8>>, Sto
 
 /// The length of a value, which `SQLite` knows without reading it.
 fn length(db: &Connection, channel: &str, key: &str) -> Result<Option<u64>, StoreError> {
-    let mut row =
-        db.prepare_cached("SELECT length(value) FROM kv WHERE channel = ? AND key = ?")?;
+    let mut row = db.prepare_cached("SELECT length(value) FROM kv WHERE channel = ? AND key = ?")?;
     let length: Option<i64> = row.query_row([channel, key], |row| row.get(0)).optional()?;
     Ok(length.map(i64::cast_unsigned))
 }
 
 fn number(value: Option<Vec<u8>>) -> Result<i64, StoreError> {
     let Some(value) = value else { return Ok(0) };
-    String::from_utf8(value)
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .ok_or(StoreError::NotNumber)
+    String::from_utf8(value).ok().and_then(|text| text.parse().ok()).ok_or(StoreError::NotNumber)
 }
 
 pub(super) fn sql_limit(limit: usize) -> i64 {
@@ -198,35 +166,19 @@ struct Account<'a> {
 impl<'a> Account<'a> {
     fn open(db: &'a Connection, channel: &'a str) -> Result<Self, StoreError> {
         let mut row = db.prepare_cached("SELECT keys, bytes FROM kv_usage WHERE channel = ?")?;
-        let usage: Option<(i64, i64)> = row
-            .query_row([channel], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
+        let usage: Option<(i64, i64)> = row.query_row([channel], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
         let (keys, bytes) = usage.ok_or_else(|| StoreError::NoChannel(channel.to_owned()))?;
-        let before = Usage {
-            keys: keys.cast_unsigned(),
-            bytes: bytes.cast_unsigned(),
-        };
-        Ok(Self {
-            db,
-            channel,
-            before,
-            now: before,
-        })
+        let before = Usage { keys: keys.cast_unsigned(), bytes: bytes.cast_unsigned() };
+        Ok(Self { db, channel, before, now: before })
     }
 
     fn set(&mut self, key: &str, value: &[u8], quota: &Quota) -> Result<(), StoreError> {
         let (key_size, size) = (key.len() as u64, value.len() as u64);
         if key_size > LONGEST_KEY {
-            return Err(StoreError::KeyTooLong {
-                limit: LONGEST_KEY,
-                found: key_size,
-            });
+            return Err(StoreError::KeyTooLong { limit: LONGEST_KEY, found: key_size });
         }
         if size > quota.value {
-            return Err(StoreError::ValueTooLarge {
-                limit: quota.value,
-                found: size,
-            });
+            return Err(StoreError::ValueTooLarge { limit: quota.value, found: size });
         }
         if let Some(old) = length(self.db, self.channel, key)? {
             self.now.bytes = self.now.bytes + size - old;
@@ -245,9 +197,7 @@ impl<'a> Account<'a> {
         if let Some(old) = length(self.db, self.channel, key)? {
             self.now.keys -= 1;
             self.now.bytes -= key.len() as u64 + old;
-            self.db
-                .prepare_cached("DELETE FROM kv WHERE channel = ? AND key = ?")?
-                .execute([self.channel, key])?;
+            self.db.prepare_cached("DELETE FROM kv WHERE channel = ? AND key = ?")?.execute([self.channel, key])?;
         }
         Ok(())
     }
@@ -266,9 +216,7 @@ impl<'a> Account<'a> {
     fn save(self) -> Result<(), StoreError> {
         if self.now != self.before {
             let (keys, bytes) = (self.now.keys.cast_signed(), self.now.bytes.cast_signed());
-            let mut row = self
-                .db
-                .prepare_cached("UPDATE kv_usage SET keys = ?, bytes = ? WHERE channel = ?")?;
+            let mut row = self.db.prepare_cached("UPDATE kv_usage SET keys = ?, bytes = ? WHERE channel = ?")?;
             row.execute(params![keys, bytes, self.channel])?;
         }
         Ok(())

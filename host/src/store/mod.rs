@@ -43,8 +43,8 @@ pub use keys::{generate_key, new_id};
 pub use keyvalue::Quota;
 pub use queue::{Attempt, Enqueued, Event, Leased, QueueDepth, QueuedEvent};
 pub use records::{
-    Activation, Channel, Desired, Digest, Grants, KeyKind, KeyRecord, LimitOverrides, Mode,
-    NewChannel, Release, ReleaseSpec, Role, State, Timestamp, TokenRecord,
+    Activation, Channel, Desired, Digest, Grants, KeyKind, KeyRecord, LimitOverrides, Mode, NewChannel, Release,
+    ReleaseSpec, Role, State, Timestamp, TokenRecord,
 };
 pub use secrets::SecretName;
 
@@ -99,31 +99,16 @@ impl Store {
         let (queue, queue_changes) = watch::channel(0);
         let writer = Writer::start(db, lock, Bells { desired, queue }, retention)?;
         let readers = Readers::new(dir);
-        let inner = Inner {
-            readers,
-            writer,
-            components,
-            node_key,
-            desired: desired_changes,
-            queue: queue_changes,
-        };
-        Ok(Self {
-            inner: Arc::new(inner),
-        })
+        let inner = Inner { readers, writer, components, node_key, desired: desired_changes, queue: queue_changes };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
-    fn read<T>(
-        &self,
-        work: impl FnOnce(&Connection) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
+    fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
         self.inner.readers.read(work)
     }
 
     /// One consistent view for several statements.
-    fn read_at_once<T>(
-        &self,
-        work: impl FnOnce(&Connection) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
+    fn read_at_once<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
         self.read(|db| {
             let view = db.unchecked_transaction()?;
             let result = work(&view);

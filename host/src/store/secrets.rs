@@ -31,18 +31,15 @@ pub struct SecretName {
 
 impl Store {
     /// Sets a secret and returns its version. Fails with `NoChannel`.
-    pub async fn put_secret(
-        &self,
-        channel: &str,
-        name: &str,
-        value: String,
-    ) -> Result<u64, StoreError> {
+    pub async fn put_secret(&self, channel: &str, name: &str, value: String) -> Result<u64, StoreError> {
         let (channel, name) = (channel.to_owned(), name.to_owned());
         let node_key = self.inner.node_key.clone();
         self.write(move |db| {
             let key = node_key.data_key(db, &channel)?;
             let version: i64 = db
-                .query_row("SELECT version FROM secret WHERE channel = ? AND name = ?", [&channel, &name], |row| row.get(0))
+                .query_row("SELECT version FROM secret WHERE channel = ? AND name = ?", [&channel, &name], |row| {
+                    row.get(0)
+                })
                 .optional()?
                 .map_or(1, |version: i64| version + 1);
             let sealed = seal(&key, value.as_bytes(), &bound_to(&channel, &name, version))?;
@@ -58,16 +55,11 @@ impl Store {
     /// The names of a channel's secrets.
     pub fn secret_names(&self, channel: &str) -> Result<Vec<SecretName>, StoreError> {
         self.read(|db| {
-            let mut rows = db.prepare_cached(
-                "SELECT name, version, created FROM secret WHERE channel = ? ORDER BY name",
-            )?;
+            let mut rows =
+                db.prepare_cached("SELECT name, version, created FROM secret WHERE channel = ? ORDER BY name")?;
             let names = rows.query_map([channel], |row| {
                 let version = row.get::<_, i64>(1)?.cast_unsigned();
-                Ok(SecretName {
-                    name: row.get(0)?,
-                    version,
-                    created: row.get(2)?,
-                })
+                Ok(SecretName { name: row.get(0)?, version, created: row.get(2)? })
             })?;
             Ok(names.collect::<Result<_, _>>()?)
         })
@@ -76,12 +68,9 @@ impl Store {
     /// Removes a secret; false when there was none.
     pub async fn delete_secret(&self, channel: &str, name: &str) -> Result<bool, StoreError> {
         let (channel, name) = (channel.to_owned(), name.to_owned());
-        self.write(move |db| {
-            Ok(db.execute(
-                "DELETE FROM secret WHERE channel = ? AND name = ?",
-                [&channel, &name],
-            )? > 0)
-        })
+        self.write(
+            move |db| Ok(db.execute("DELETE FROM secret WHERE channel = ? AND name = ?", [&channel, &name])? > 0),
+        )
         .await
     }
 
@@ -119,19 +108,12 @@ impl NodeKey {
     /// Reads the key file, or makes it when the store does not hold anything that was encrypted with another.
     pub(super) fn load(dir: &Path, db: &Connection) -> Result<Self, StoreError> {
         let path = dir.join(KEY_FILE);
-        let problem = |problem| StoreError::NodeKey {
-            path: path.clone(),
-            problem,
-        };
+        let problem = |problem| StoreError::NodeKey { path: path.clone(), problem };
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                if db.query_row("SELECT EXISTS (SELECT 1 FROM data_key)", [], |row| {
-                    row.get(0)
-                })? {
-                    return Err(problem(
-                        "is missing although secrets are stored; restore it from a backup",
-                    ));
+                if db.query_row("SELECT EXISTS (SELECT 1 FROM data_key)", [], |row| row.get(0))? {
+                    return Err(problem("is missing although secrets are stored; restore it from a backup"));
                 }
                 let new = random::<32>()?;
                 database::write_file(dir, KEY_FILE, &new)?;
@@ -139,48 +121,31 @@ impl NodeKey {
             }
             Err(error) => return Err(StoreError::io(&path, &error)),
         };
-        let mode = fs::metadata(&path)
-            .map_err(|error| StoreError::io(&path, &error))?
-            .permissions()
-            .mode();
+        let mode = fs::metadata(&path).map_err(|error| StoreError::io(&path, &error))?.permissions().mode();
         if mode & 0o077 != 0 {
             return Err(problem("may be read by others; set its mode to 0600"));
         }
-        let key = <[u8; 32]>::try_from(bytes)
-            .map_err(|_| problem("does not hold 32 bytes; restore it from a backup"))?;
+        let key =
+            <[u8; 32]>::try_from(bytes).map_err(|_| problem("does not hold 32 bytes; restore it from a backup"))?;
         Ok(Self(key.into()))
     }
 
     /// The channel's data key, made on first use.
     fn data_key(&self, db: &Connection, channel: &str) -> Result<Key, StoreError> {
-        let known: bool = db.query_row(
-            "SELECT EXISTS (SELECT 1 FROM channel WHERE name = ?)",
-            [channel],
-            |row| row.get(0),
-        )?;
+        let known: bool =
+            db.query_row("SELECT EXISTS (SELECT 1 FROM channel WHERE name = ?)", [channel], |row| row.get(0))?;
         if !known {
             return Err(StoreError::NoChannel(channel.to_owned()));
         }
-        let sealed: Option<Vec<u8>> = db
-            .query_row(
-                "SELECT sealed FROM data_key WHERE channel = ?",
-                [channel],
-                |row| row.get(0),
-            )
-            .optional()?;
+        let sealed: Option<Vec<u8>> =
+            db.query_row("SELECT sealed FROM data_key WHERE channel = ?", [channel], |row| row.get(0)).optional()?;
         if let Some(sealed) = sealed {
-            let failed = || StoreError::SecretSealed {
-                channel: channel.to_owned(),
-                name: "(any)".to_owned(),
-            };
+            let failed = || StoreError::SecretSealed { channel: channel.to_owned(), name: "(any)".to_owned() };
             return self.unwrap(channel, &sealed).ok_or_else(failed);
         }
         let key = Key::from(random::<32>()?);
         let sealed = seal(&self.0, &key, channel.as_bytes())?;
-        db.execute(
-            "INSERT INTO data_key VALUES (?, ?)",
-            params![channel, sealed],
-        )?;
+        db.execute("INSERT INTO data_key VALUES (?, ?)", params![channel, sealed])?;
         Ok(key)
     }
 
@@ -211,7 +176,5 @@ fn seal(key: &Key, plain: &[u8], aad: &[u8]) -> Result<Vec<u8>, StoreError> {
 
 fn open(key: &Key, sealed: &[u8], aad: &[u8]) -> Option<Vec<u8>> {
     let (nonce, msg) = sealed.split_first_chunk::<NONCE>()?;
-    XChaCha20Poly1305::new(key)
-        .decrypt(&XNonce::from(*nonce), Payload { msg, aad })
-        .ok()
+    XChaCha20Poly1305::new(key).decrypt(&XNonce::from(*nonce), Payload { msg, aad }).ok()
 }

@@ -15,13 +15,7 @@ impl Store {
         channels: Option<Vec<String>>,
         digest: Digest,
     ) -> Result<TokenRecord, StoreError> {
-        let token = TokenRecord {
-            id: new_id(),
-            name: name.to_owned(),
-            role,
-            channels,
-            created: Timestamp::now(),
-        };
+        let token = TokenRecord { id: new_id(), name: name.to_owned(), role, channels, created: Timestamp::now() };
         self.write(move |db| {
             let channels = token.channels.as_ref().map(serde_json::to_string).transpose();
             let channels = channels.map_err(|error| StoreError::Database(error.to_string()))?;
@@ -37,8 +31,7 @@ impl Store {
     /// All tokens, oldest first.
     pub fn tokens(&self) -> Result<Vec<TokenRecord>, StoreError> {
         self.read(|db| {
-            let mut rows =
-                db.prepare_cached(&format!("SELECT {COLUMNS} FROM token ORDER BY created, id"))?;
+            let mut rows = db.prepare_cached(&format!("SELECT {COLUMNS} FROM token ORDER BY created, id"))?;
             rows.query_and_then([], read_token)?.collect()
         })
     }
@@ -46,18 +39,14 @@ impl Store {
     /// Ends a token; false when there is none with this id.
     pub async fn revoke_token(&self, id: &str) -> Result<bool, StoreError> {
         let id = id.to_owned();
-        self.write(move |db| Ok(db.execute("DELETE FROM token WHERE id = ?", [id])? > 0))
-            .await
+        self.write(move |db| Ok(db.execute("DELETE FROM token WHERE id = ?", [id])? > 0)).await
     }
 
     /// The token with this digest, if it is valid.
     pub fn token_by_digest(&self, digest: &Digest) -> Result<Option<TokenRecord>, StoreError> {
         self.read(|db| {
-            let mut row =
-                db.prepare_cached(&format!("SELECT {COLUMNS} FROM token WHERE digest = ?"))?;
-            row.query_row([digest], |row| Ok(read_token(row)))
-                .optional()?
-                .transpose()
+            let mut row = db.prepare_cached(&format!("SELECT {COLUMNS} FROM token WHERE digest = ?"))?;
+            row.query_row([digest], |row| Ok(read_token(row))).optional()?.transpose()
         })
     }
 }
@@ -67,11 +56,5 @@ fn read_token(row: &Row<'_>) -> Result<TokenRecord, StoreError> {
     let channels: Option<String> = row.get("channels")?;
     let channels = channels.map(|text| serde_json::from_str(&text)).transpose();
     let channels = channels.map_err(|error| StoreError::Corrupt(format!("token {id}: {error}")))?;
-    Ok(TokenRecord {
-        id,
-        name: row.get("name")?,
-        role: row.get("role")?,
-        channels,
-        created: row.get("created")?,
-    })
+    Ok(TokenRecord { id, name: row.get("name")?, role: row.get("role")?, channels, created: row.get("created")? })
 }

@@ -60,35 +60,19 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the thread. It owns the connection and the directory's lock, and lets go of both when it ends.
-    pub(super) fn start(
-        db: Connection,
-        lock: File,
-        bells: Bells,
-        retention: Retention,
-    ) -> Result<Self, StoreError> {
+    pub(super) fn start(db: Connection, lock: File, bells: Bells, retention: Retention) -> Result<Self, StoreError> {
         let (jobs, waiting) = mpsc::channel(WAITING);
         let dropped = Arc::new(AtomicU64::new(0));
-        let state = Loop {
-            db,
-            synced: true,
-            bells,
-            dropped: Arc::clone(&dropped),
-            housekeeping: Housekeeping::new(retention),
-        };
+        let state =
+            Loop { db, synced: true, bells, dropped: Arc::clone(&dropped), housekeeping: Housekeeping::new(retention) };
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || {
                 state.run(waiting);
                 drop(lock);
             })
-            .map_err(|error| {
-                StoreError::Io(format!("cannot start the writer's thread: {error}"))
-            })?;
-        Ok(Self {
-            jobs: Some(jobs),
-            thread: Some(thread),
-            dropped,
-        })
+            .map_err(|error| StoreError::Io(format!("cannot start the writer's thread: {error}")))?;
+        Ok(Self { jobs: Some(jobs), thread: Some(thread), dropped })
     }
 
     /// Runs `work` on the writer and returns once its effects are on the disk. When the caller goes away the work is
@@ -99,25 +83,15 @@ impl Writer {
         work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
-        let task = Write {
-            work: Some(work),
-            done: Err(StoreError::Stopped),
-            reply,
-            bell,
-        };
+        let task = Write { work: Some(work), done: Err(StoreError::Stopped), reply, bell };
         let jobs = self.jobs.as_ref().ok_or(StoreError::Stopped)?;
-        jobs.send(Job::Task(Box::new(task)))
-            .await
-            .map_err(|_| StoreError::Stopped)?;
+        jobs.send(Job::Task(Box::new(task))).await.map_err(|_| StoreError::Stopped)?;
         answer.await.map_err(|_| StoreError::Stopped)?
     }
 
     /// Hands over a job of the journal, or counts it as dropped when too many wait.
     pub(super) fn offer(&self, job: Job) {
-        let sent = self
-            .jobs
-            .as_ref()
-            .is_some_and(|jobs| jobs.capacity() > RESERVED && jobs.try_send(job).is_ok());
+        let sent = self.jobs.as_ref().is_some_and(|jobs| jobs.capacity() > RESERVED && jobs.try_send(job).is_ok());
         if !sent {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
@@ -155,11 +129,7 @@ impl<T: Send, F: FnOnce(&Connection) -> Result<T, StoreError> + Send> Task for W
     }
 
     fn bell(&self) -> Bell {
-        if self.done.is_ok() {
-            self.bell
-        } else {
-            Bell::Nobody
-        }
+        if self.done.is_ok() { self.bell } else { Bell::Nobody }
     }
 
     fn answer(self: Box<Self>, commit: Option<&StoreError>) {
@@ -172,10 +142,7 @@ impl<T: Send, F: FnOnce(&Connection) -> Result<T, StoreError> + Send> Task for W
     }
 }
 
-fn in_savepoint<T>(
-    db: &Connection,
-    work: impl FnOnce(&Connection) -> Result<T, StoreError>,
-) -> Result<T, StoreError> {
+fn in_savepoint<T>(db: &Connection, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
     db.prepare_cached("SAVEPOINT job")?.execute([])?;
     let result = work(db);
     // On some failures SQLite has rolled back the whole transaction, and with it the savepoint.
@@ -261,11 +228,7 @@ impl Loop {
     /// commit syncs the same log file. A power cut may cost the rows since then; a crash of the process costs nothing.
     fn sync_to_disk(&mut self, wanted: bool) -> Result<(), StoreError> {
         if self.synced != wanted {
-            let level = if wanted {
-                "PRAGMA synchronous = FULL"
-            } else {
-                "PRAGMA synchronous = NORMAL"
-            };
+            let level = if wanted { "PRAGMA synchronous = FULL" } else { "PRAGMA synchronous = NORMAL" };
             self.db.execute_batch(level)?;
             self.synced = wanted;
         }
@@ -273,11 +236,7 @@ impl Loop {
     }
 
     fn committed(&self, batch: &[Job]) {
-        let rings = |bell| {
-            batch
-                .iter()
-                .any(|job| matches!(job, Job::Task(task) if task.bell() == bell))
-        };
+        let rings = |bell| batch.iter().any(|job| matches!(job, Job::Task(task) if task.bell() == bell));
         if rings(Bell::Desired) {
             match desired::revision(&self.db) {
                 Ok(revision) => _ = self.bells.desired.send_replace(revision),

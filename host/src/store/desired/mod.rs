@@ -7,8 +7,8 @@ use tokio::sync::watch;
 
 use super::writer::Bell;
 use super::{
-    Activation, Channel, Desired, Digest, KeyKind, Mode, NewChannel, Release, ReleaseSpec, Store,
-    StoreError, Timestamp, components,
+    Activation, Channel, Desired, Digest, KeyKind, Mode, NewChannel, Release, ReleaseSpec, Store, StoreError,
+    Timestamp, components,
 };
 
 use rows::{active_releases, channels, find_release, one_channel, read_release};
@@ -29,10 +29,7 @@ impl Store {
                 let release = active.remove(&channel.name);
                 (channel, release)
             });
-            Ok(Desired {
-                channels: channels.collect(),
-                revision: revision(db)?,
-            })
+            Ok(Desired { channels: channels.collect(), revision: revision(db)? })
         })
     }
 
@@ -46,9 +43,7 @@ impl Store {
         self.change(move |db| {
             let created = Timestamp::now();
             let added = db
-                .prepare_cached(
-                    "INSERT OR IGNORE INTO channel (name, mode, created) VALUES (?, ?, ?)",
-                )?
+                .prepare_cached("INSERT OR IGNORE INTO channel (name, mode, created) VALUES (?, ?, ?)")?
                 .execute(params![new.name, new.mode, created])?;
             if added == 0 {
                 return Err(StoreError::Exists(new.name));
@@ -69,11 +64,7 @@ impl Store {
         let name = name.to_owned();
         self.change(move |db| {
             let removed = db.execute("DELETE FROM channel WHERE name = ?", [&name])?;
-            if removed == 0 {
-                Err(StoreError::NoChannel(name))
-            } else {
-                Ok(())
-            }
+            if removed == 0 { Err(StoreError::NoChannel(name)) } else { Ok(()) }
         })
         .await
     }
@@ -82,10 +73,7 @@ impl Store {
     pub async fn set_mode(&self, name: &str, mode: Mode) -> Result<Channel, StoreError> {
         let name = name.to_owned();
         self.change(move |db| {
-            db.execute(
-                "UPDATE channel SET mode = ? WHERE name = ?",
-                params![mode, name],
-            )?;
+            db.execute("UPDATE channel SET mode = ? WHERE name = ?", params![mode, name])?;
             one_channel(db, &name)
         })
         .await
@@ -131,11 +119,7 @@ impl Store {
 
     /// Adds a release with the channel's next number; it does not become active.
     /// Fails with `NoChannel`, or with `NoComponent` when the component was not stored before.
-    pub async fn add_release(
-        &self,
-        channel: &str,
-        spec: ReleaseSpec,
-    ) -> Result<Release, StoreError> {
+    pub async fn add_release(&self, channel: &str, spec: ReleaseSpec) -> Result<Release, StoreError> {
         let channel = channel.to_owned();
         let components = self.inner.components.clone();
         self.change(move |db| {
@@ -185,30 +169,19 @@ impl Store {
         let activation = self.inner.writer.write(Bell::Desired, move |db| {
             let from = one_channel(db, &channel)?.active;
             if let Some(expected) = expected.filter(|expected| *expected != from) {
-                return Err(StoreError::Conflict {
-                    expected,
-                    found: from,
-                });
+                return Err(StoreError::Conflict { expected, found: from });
             }
             if find_release(db, &channel, number)?.is_none() {
                 return Err(StoreError::NoRelease { channel, number });
             }
             if from == Some(number) {
-                return Ok(Activation {
-                    from,
-                    to: number,
-                    revision: revision(db)?,
-                });
+                return Ok(Activation { from, to: number, revision: revision(db)? });
             }
             db.execute(
                 "UPDATE channel SET previous = active, active = ? WHERE name = ?",
                 params![number.cast_signed(), channel],
             )?;
-            Ok(Activation {
-                from,
-                to: number,
-                revision: bump(db)?,
-            })
+            Ok(Activation { from, to: number, revision: bump(db)? })
         });
         activation.await
     }
@@ -240,26 +213,15 @@ fn bump(db: &Connection) -> Result<u64, StoreError> {
 fn add_hosts(db: &Connection, channel: &str, hosts: &[String]) -> Result<(), StoreError> {
     for host in hosts {
         db.execute("INSERT OR IGNORE INTO host VALUES (?, ?)", [host, channel])?;
-        let owner: String =
-            db.query_row("SELECT channel FROM host WHERE host = ?", [host], |row| {
-                row.get(0)
-            })?;
+        let owner: String = db.query_row("SELECT channel FROM host WHERE host = ?", [host], |row| row.get(0))?;
         if owner != channel {
-            return Err(StoreError::HostTaken {
-                host: host.clone(),
-                channel: owner,
-            });
+            return Err(StoreError::HostTaken { host: host.clone(), channel: owner });
         }
     }
     Ok(())
 }
 
-fn add_key(
-    db: &Connection,
-    channel: &str,
-    kind: KeyKind,
-    digest: &Digest,
-) -> Result<(), StoreError> {
+fn add_key(db: &Connection, channel: &str, kind: KeyKind, digest: &Digest) -> Result<(), StoreError> {
     db.execute(
         "INSERT INTO channel_key (channel, kind, digest, created) VALUES (?, ?, ?, ?)",
         params![channel, kind, digest, Timestamp::now()],

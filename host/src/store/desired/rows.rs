@@ -7,27 +7,19 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use crate::store::{Channel, KeyRecord, Release, StoreError};
 
 pub(super) fn one_channel(db: &Connection, name: &str) -> Result<Channel, StoreError> {
-    channels(db, Some(name))?
-        .pop()
-        .ok_or_else(|| StoreError::NoChannel(name.to_owned()))
+    channels(db, Some(name))?.pop().ok_or_else(|| StoreError::NoChannel(name.to_owned()))
 }
 
 /// One channel, or all of them by name. Three statements, however many channels there are.
 pub(super) fn channels(db: &Connection, name: Option<&str>) -> Result<Vec<Channel>, StoreError> {
     let only = |column| {
-        if name.is_some() {
-            format!("WHERE {column} = ?")
-        } else {
-            String::new()
-        }
+        if name.is_some() { format!("WHERE {column} = ?") } else { String::new() }
     };
     let (by_name, by_channel) = (only("name"), only("channel"));
     let params = || rusqlite::params_from_iter(name);
 
     let mut hosts: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    let mut rows = db.prepare_cached(&format!(
-        "SELECT channel, host FROM host {by_channel} ORDER BY host"
-    ))?;
+    let mut rows = db.prepare_cached(&format!("SELECT channel, host FROM host {by_channel} ORDER BY host"))?;
     for row in rows.query_map(params(), |row| Ok((row.get(0)?, row.get(1)?)))? {
         let (channel, host): (String, String) = row?;
         hosts.entry(channel).or_default().push(host);
@@ -50,9 +42,7 @@ pub(super) fn channels(db: &Connection, name: Option<&str>) -> Result<Vec<Channe
             hosts: hosts.remove(&name).unwrap_or_default(),
             keys: keys.remove(&name).unwrap_or_default(),
             active: row.get::<_, Option<i64>>("active")?.map(i64::cast_unsigned),
-            previous: row
-                .get::<_, Option<i64>>("previous")?
-                .map(i64::cast_unsigned),
+            previous: row.get::<_, Option<i64>>("previous")?.map(i64::cast_unsigned),
             created: row.get("created")?,
             name,
         })
@@ -69,19 +59,10 @@ fn read_key(row: &Row<'_>) -> rusqlite::Result<KeyRecord> {
     })
 }
 
-pub(super) fn find_release(
-    db: &Connection,
-    channel: &str,
-    number: u64,
-) -> Result<Option<Release>, StoreError> {
-    let mut row = db.prepare_cached(
-        "SELECT channel, number, created, spec FROM release WHERE channel = ? AND number = ?",
-    )?;
-    row.query_row(params![channel, number.cast_signed()], |row| {
-        Ok(read_release(row))
-    })
-    .optional()?
-    .transpose()
+pub(super) fn find_release(db: &Connection, channel: &str, number: u64) -> Result<Option<Release>, StoreError> {
+    let mut row =
+        db.prepare_cached("SELECT channel, number, created, spec FROM release WHERE channel = ? AND number = ?")?;
+    row.query_row(params![channel, number.cast_signed()], |row| Ok(read_release(row))).optional()?.transpose()
 }
 
 pub(super) fn active_releases(db: &Connection) -> Result<BTreeMap<String, Release>, StoreError> {
@@ -90,22 +71,14 @@ pub(super) fn active_releases(db: &Connection) -> Result<BTreeMap<String, Releas
          JOIN release r ON r.channel = c.name AND r.number = c.active",
     )?;
     let releases = rows.query_and_then([], read_release)?;
-    releases
-        .map(|release| release.map(|release| (release.channel.clone(), release)))
-        .collect()
+    releases.map(|release| release.map(|release| (release.channel.clone(), release))).collect()
 }
 
 pub(super) fn read_release(row: &Row<'_>) -> Result<Release, StoreError> {
     let channel: String = row.get("channel")?;
     let number = row.get::<_, i64>("number")?.cast_unsigned();
     let spec: String = row.get("spec")?;
-    let spec = serde_json::from_str(&spec).map_err(|error| {
-        StoreError::Corrupt(format!("release {number} of channel {channel}: {error}"))
-    })?;
-    Ok(Release {
-        channel,
-        number,
-        created: row.get("created")?,
-        spec,
-    })
+    let spec = serde_json::from_str(&spec)
+        .map_err(|error| StoreError::Corrupt(format!("release {number} of channel {channel}: {error}")))?;
+    Ok(Release { channel, number, created: row.get("created")?, spec })
 }

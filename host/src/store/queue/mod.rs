@@ -25,53 +25,34 @@ impl Store {
     /// Queues a notification; it is on the disk when this returns. One with the same `dedupe` in the same channel
     /// that came in less than `window` before, and is not dead, makes it a duplicate. Fails with `NoChannel`.
     pub async fn enqueue(&self, event: Event, window: Duration) -> Result<Enqueued, StoreError> {
-        self.inner
-            .writer
-            .write(Bell::Queue, move |db| steps::enqueue(db, &event, window))
-            .await
+        self.inner.writer.write(Bell::Queue, move |db| steps::enqueue(db, &event, window)).await
     }
 
     /// Hands out at most `limit` notifications that are due at `now`, oldest due first, each for `lease_for`. Never one
     /// of whose entity an older one is still open. Those whose lease ran out are handed out again.
-    pub async fn lease(
-        &self,
-        now: Timestamp,
-        limit: usize,
-        lease_for: Duration,
-    ) -> Result<Vec<Leased>, StoreError> {
-        self.write(move |db| steps::lease(db, now, limit, now.after(lease_for)))
-            .await
+    pub async fn lease(&self, now: Timestamp, limit: usize, lease_for: Duration) -> Result<Vec<Leased>, StoreError> {
+        self.write(move |db| steps::lease(db, now, limit, now.after(lease_for))).await
     }
 
     /// The notification is handled. Its body is not kept. Fails with `NotLeased` when the lease was lost.
     pub async fn finish(&self, leased: &Leased) -> Result<(), StoreError> {
-        self.close(leased, State::Done, Timestamp::now(), None)
-            .await
+        self.close(leased, State::Done, Timestamp::now(), None).await
     }
 
     /// The attempt failed; the next one may start at `at`. Fails with `NotLeased`.
-    pub async fn retry(
-        &self,
-        leased: &Leased,
-        at: Timestamp,
-        reason: &str,
-    ) -> Result<(), StoreError> {
+    pub async fn retry(&self, leased: &Leased, at: Timestamp, reason: &str) -> Result<(), StoreError> {
         self.close(leased, State::Queued, at, Some(reason)).await
     }
 
     /// The attempt failed and was the last. Fails with `NotLeased`.
     pub async fn bury(&self, leased: &Leased, reason: &str) -> Result<(), StoreError> {
-        self.close(leased, State::Dead, Timestamp::now(), Some(reason))
-            .await
+        self.close(leased, State::Dead, Timestamp::now(), Some(reason)).await
     }
 
     /// Queues a dead notification again, with all attempts before it. Fails with `NoEvent` or `NotDead`.
     pub async fn replay(&self, id: &str) -> Result<(), StoreError> {
         let id = id.to_owned();
-        self.inner
-            .writer
-            .write(Bell::Queue, move |db| steps::replay(db, &id))
-            .await
+        self.inner.writer.write(Bell::Queue, move |db| steps::replay(db, &id)).await
     }
 
     /// Removes a notification in any state. Fails with `NoEvent`.
@@ -88,21 +69,9 @@ impl Store {
     }
 
     /// The newest notifications of a channel, newest first; only those in `state` if one is given.
-    pub fn queued(
-        &self,
-        channel: &str,
-        state: Option<State>,
-        limit: usize,
-    ) -> Result<Vec<QueuedEvent>, StoreError> {
+    pub fn queued(&self, channel: &str, state: Option<State>, limit: usize) -> Result<Vec<QueuedEvent>, StoreError> {
         self.read(|db| {
-            let (only, limit) = (
-                if state.is_some() {
-                    "AND state = ?3"
-                } else {
-                    "AND ?3 IS NULL"
-                },
-                sql_limit(limit),
-            );
+            let (only, limit) = (if state.is_some() { "AND state = ?3" } else { "AND ?3 IS NULL" }, sql_limit(limit));
             let mut rows = db.prepare_cached(&format!(
                 "SELECT {COLUMNS} FROM event WHERE channel = ?1 {only} ORDER BY seq DESC LIMIT ?2"
             ))?;
@@ -112,19 +81,11 @@ impl Store {
     }
 
     /// One notification with its body (empty once it is done) and its attempts.
-    pub fn queue_event(
-        &self,
-        id: &str,
-    ) -> Result<Option<(QueuedEvent, String, Vec<Attempt>)>, StoreError> {
+    pub fn queue_event(&self, id: &str) -> Result<Option<(QueuedEvent, String, Vec<Attempt>)>, StoreError> {
         self.read_at_once(|db| {
-            let mut row =
-                db.prepare_cached(&format!("SELECT {COLUMNS}, body FROM event WHERE id = ?"))?;
-            let found = row
-                .query_row([id], |row| Ok((read_event(row)?, row.get("body")?)))
-                .optional()?;
-            found
-                .map(|(event, body)| Ok((event, body, attempts(db, id)?)))
-                .transpose()
+            let mut row = db.prepare_cached(&format!("SELECT {COLUMNS}, body FROM event WHERE id = ?"))?;
+            let found = row.query_row([id], |row| Ok((read_event(row)?, row.get("body")?))).optional()?;
+            found.map(|(event, body)| Ok((event, body, attempts(db, id)?))).transpose()
         })
     }
 
@@ -132,15 +93,8 @@ impl Store {
     pub fn queue_depth(&self) -> Result<QueueDepth, StoreError> {
         self.read(|db| {
             let mut rows = db.prepare_cached("SELECT count(*) FROM event WHERE state = ?")?;
-            let mut count = |state: State| {
-                rows.query_row([state], |row| row.get(0))
-                    .map(i64::cast_unsigned)
-            };
-            Ok(QueueDepth {
-                queued: count(State::Queued)?,
-                running: count(State::Running)?,
-                dead: count(State::Dead)?,
-            })
+            let mut count = |state: State| rows.query_row([state], |row| row.get(0)).map(i64::cast_unsigned);
+            Ok(QueueDepth { queued: count(State::Queued)?, running: count(State::Running)?, dead: count(State::Dead)? })
         })
     }
 
@@ -168,16 +122,10 @@ impl Store {
         at: Timestamp,
         reason: Option<&str>,
     ) -> Result<(), StoreError> {
-        let (id, attempts, reason) = (
-            leased.id.clone(),
-            leased.attempts,
-            reason.map(str::to_owned),
-        );
+        let (id, attempts, reason) = (leased.id.clone(), leased.attempts, reason.map(str::to_owned));
         self.inner
             .writer
-            .write(Bell::Queue, move |db| {
-                steps::close(db, &id, attempts, state, at, reason.as_deref())
-            })
+            .write(Bell::Queue, move |db| steps::close(db, &id, attempts, state, at, reason.as_deref()))
             .await
     }
 }

@@ -13,14 +13,9 @@ pub(super) struct Place<T> {
 
 impl Place<String> {
     pub(super) fn of(db: &Connection, id: &str) -> Result<Option<Self>, StoreError> {
-        let mut row =
-            db.prepare_cached("SELECT channel, entity_type_id, entity_id FROM event WHERE id = ?")?;
+        let mut row = db.prepare_cached("SELECT channel, entity_type_id, entity_id FROM event WHERE id = ?")?;
         let place = row.query_row([id], |row| {
-            Ok(Self {
-                channel: row.get(0)?,
-                entity_type_id: row.get(1)?,
-                entity_id: row.get(2)?,
-            })
+            Ok(Self { channel: row.get(0)?, entity_type_id: row.get(1)?, entity_id: row.get(2)? })
         });
         Ok(place.optional()?)
     }
@@ -36,10 +31,9 @@ impl<T: AsRef<str>> Place<T> {
             "SELECT seq, state FROM event INDEXED BY event_leader WHERE channel = ? AND entity_id = ? AND entity_type_id IS ?
              AND state IN ('queued', 'running') AND waits = 0 ORDER BY seq LIMIT 1",
         )?;
-        let found = row.query_row(
-            params![self.channel.as_ref(), entity, self.entity_type_id],
-            |row| Ok((row.get(0)?, row.get(1)?)),
-        );
+        let found = row.query_row(params![self.channel.as_ref(), entity, self.entity_type_id], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        });
         Ok(found.optional()?)
     }
 
@@ -53,11 +47,7 @@ impl<T: AsRef<str>> Place<T> {
                  SELECT seq FROM event INDEXED BY event_entity WHERE channel = ? AND entity_id = ? AND entity_type_id IS ?
                  AND state IN ('queued', 'running') ORDER BY seq LIMIT 1)",
         )?;
-        row.execute(params![
-            self.channel.as_ref(),
-            self.entity_id,
-            self.entity_type_id
-        ])?;
+        row.execute(params![self.channel.as_ref(), self.entity_id, self.entity_type_id])?;
         Ok(())
     }
 }

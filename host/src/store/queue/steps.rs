@@ -9,11 +9,7 @@ use super::{Enqueued, Event, Leased};
 use crate::store::keyvalue::sql_limit;
 use crate::store::{Retention, State, StoreError, Timestamp, new_id};
 
-pub(super) fn enqueue(
-    db: &Connection,
-    event: &Event,
-    window: Duration,
-) -> Result<Enqueued, StoreError> {
+pub(super) fn enqueue(db: &Connection, event: &Event, window: Duration) -> Result<Enqueued, StoreError> {
     let mut known = db.prepare_cached("SELECT EXISTS (SELECT 1 FROM channel WHERE name = ?)")?;
     if !known.query_row([&event.channel], |row| row.get::<_, bool>(0))? {
         return Err(StoreError::NoChannel(event.channel.clone()));
@@ -22,22 +18,10 @@ pub(super) fn enqueue(
         "SELECT id FROM event WHERE channel = ? AND dedupe = ? AND created > ? AND state <> 'dead' LIMIT 1",
     )?;
     let since = event.at.before(window);
-    if let Some(id) = same
-        .query_row(params![event.channel, event.dedupe, since], |row| {
-            row.get(0)
-        })
-        .optional()?
-    {
-        return Ok(Enqueued {
-            id,
-            duplicate: true,
-        });
+    if let Some(id) = same.query_row(params![event.channel, event.dedupe, since], |row| row.get(0)).optional()? {
+        return Ok(Enqueued { id, duplicate: true });
     }
-    let place = Place {
-        channel: &event.channel,
-        entity_type_id: event.entity_type_id,
-        entity_id: event.entity_id,
-    };
+    let place = Place { channel: &event.channel, entity_type_id: event.entity_type_id, entity_id: event.entity_id };
     let waits = place.leader(db)?.is_some();
     let id = new_id();
     let mut row = db.prepare_cached(
@@ -55,10 +39,7 @@ pub(super) fn enqueue(
         waits,
         event.at,
     ])?;
-    Ok(Enqueued {
-        id,
-        duplicate: false,
-    })
+    Ok(Enqueued { id, duplicate: false })
 }
 
 pub(super) fn lease(
@@ -70,9 +51,7 @@ pub(super) fn lease(
     let mut due = db.prepare_cached(
         "SELECT seq FROM event INDEXED BY event_due WHERE waits = 0 AND state IN ('queued', 'running') AND due <= ? ORDER BY due, seq LIMIT ?",
     )?;
-    let due: Vec<i64> = due
-        .query_map(params![now, sql_limit(limit)], |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
+    let due: Vec<i64> = due.query_map(params![now, sql_limit(limit)], |row| row.get(0))?.collect::<Result<_, _>>()?;
     let mut lost = db.prepare_cached(
         "UPDATE attempt SET ended = ?, result = 'lost', reason = 'the lease ran out' WHERE event = ? AND ended IS NULL",
     )?;
@@ -112,30 +91,15 @@ pub(super) fn close(
     at: Timestamp,
     reason: Option<&str>,
 ) -> Result<(), StoreError> {
-    let mut row = db.prepare_cached(
-        "SELECT seq FROM event WHERE id = ? AND state = 'running' AND attempts = ?",
-    )?;
-    let seq: Option<i64> = row
-        .query_row(params![id, attempts], |row| row.get(0))
-        .optional()?;
+    let mut row = db.prepare_cached("SELECT seq FROM event WHERE id = ? AND state = 'running' AND attempts = ?")?;
+    let seq: Option<i64> = row.query_row(params![id, attempts], |row| row.get(0)).optional()?;
     let seq = seq.ok_or_else(|| StoreError::NotLeased(id.to_owned()))?;
-    let result = if state == State::Queued {
-        "retry"
-    } else {
-        state.as_str()
-    };
-    let now = if state == State::Queued {
-        Timestamp::now()
-    } else {
-        at
-    };
-    db.prepare_cached(
-        "UPDATE attempt SET ended = ?, result = ?, reason = ? WHERE event = ? AND ended IS NULL",
-    )?
-    .execute(params![now, result, reason, seq])?;
+    let result = if state == State::Queued { "retry" } else { state.as_str() };
+    let now = if state == State::Queued { Timestamp::now() } else { at };
+    db.prepare_cached("UPDATE attempt SET ended = ?, result = ?, reason = ? WHERE event = ? AND ended IS NULL")?
+        .execute(params![now, result, reason, seq])?;
     if state == State::Queued {
-        db.prepare_cached("UPDATE event SET state = 'queued', due = ? WHERE seq = ?")?
-            .execute(params![at, seq])?;
+        db.prepare_cached("UPDATE event SET state = 'queued', due = ? WHERE seq = ?")?.execute(params![at, seq])?;
         return Ok(());
     }
     // What was handled is personal data without a use.
@@ -151,9 +115,7 @@ pub(super) fn close(
 
 pub(super) fn replay(db: &Connection, id: &str) -> Result<(), StoreError> {
     let mut row = db.prepare_cached("SELECT seq, state FROM event WHERE id = ?")?;
-    let found = row
-        .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
+    let found = row.query_row([id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
     let (seq, state): (i64, State) = found.ok_or_else(|| StoreError::NoEvent(id.to_owned()))?;
     if state != State::Dead {
         return Err(StoreError::NotDead(id.to_owned()));
@@ -175,11 +137,7 @@ pub(super) fn replay(db: &Connection, id: &str) -> Result<(), StoreError> {
 }
 
 /// Removes what was done or dead for long enough.
-pub(in crate::store) fn prune(
-    db: &Connection,
-    now: Timestamp,
-    retention: &Retention,
-) -> Result<(), StoreError> {
+pub(in crate::store) fn prune(db: &Connection, now: Timestamp, retention: &Retention) -> Result<(), StoreError> {
     for (state, keep) in [(State::Done, retention.done), (State::Dead, retention.dead)] {
         db.execute(
             "DELETE FROM event INDEXED BY event_ended WHERE state = ? AND state IN ('done', 'dead') AND ended < ?",

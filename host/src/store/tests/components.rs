@@ -14,15 +14,8 @@ async fn components_are_stored_once_and_checked_when_read() {
     ));
     std::fs::write(store.component_path(digest), b"cut").unwrap();
     store.put_component(b"some code").unwrap();
-    assert_eq!(
-        store.component(digest).unwrap(),
-        b"some code",
-        "an upload repairs a file of the wrong size"
-    );
-    assert!(matches!(
-        store.component(Digest::of(b"x")),
-        Err(StoreError::NoComponent(_))
-    ));
+    assert_eq!(store.component(digest).unwrap(), b"some code", "an upload repairs a file of the wrong size");
+    assert!(matches!(store.component(Digest::of(b"x")), Err(StoreError::NoComponent(_))));
 }
 
 #[tokio::test]
@@ -31,21 +24,9 @@ async fn a_sweep_removes_only_what_no_release_names_and_is_old() {
     let unused = store.put_component(b"unused").unwrap();
     let used = store.put_component(b"used").unwrap();
     store.add_release("acme", spec(used)).await.unwrap();
-    assert_eq!(
-        store
-            .sweep_components(Duration::from_hours(1))
-            .await
-            .unwrap(),
-        []
-    );
-    assert_eq!(
-        store.sweep_components(Duration::ZERO).await.unwrap(),
-        [unused]
-    );
+    assert_eq!(store.sweep_components(Duration::from_hours(1)).await.unwrap(), []);
+    assert_eq!(store.sweep_components(Duration::ZERO).await.unwrap(), [unused]);
     assert!(store.component(used).is_ok());
     store.delete_channel("acme").await.unwrap();
-    assert_eq!(
-        store.sweep_components(Duration::ZERO).await.unwrap(),
-        [used]
-    );
+    assert_eq!(store.sweep_components(Duration::ZERO).await.unwrap(), [used]);
 }

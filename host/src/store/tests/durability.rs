@@ -1,10 +1,6 @@
 use super::*;
 
-const QUOTA: Quota = Quota {
-    value: 1 << 20,
-    keys: 1000,
-    bytes: 1 << 30,
-};
+const QUOTA: Quota = Quota { value: 1 << 20, keys: 1000, bytes: 1 << 30 };
 
 #[tokio::test]
 async fn what_was_acknowledged_is_there_after_reopening() {
@@ -12,10 +8,7 @@ async fn what_was_acknowledged_is_there_after_reopening() {
     let digest = store.put_component(b"component").unwrap();
     store.add_release("acme", spec(digest)).await.unwrap();
     store.activate("acme", 1, None).await.unwrap();
-    store
-        .kv_set_many("acme", vec![("k".into(), b"v".to_vec())], &QUOTA)
-        .await
-        .unwrap();
+    store.kv_set_many("acme", vec![("k".into(), b"v".to_vec())], &QUOTA).await.unwrap();
     let before = store.desired().unwrap();
     drop(store);
     let store = open(&dir);
@@ -28,10 +21,7 @@ async fn what_was_acknowledged_is_there_after_reopening() {
 #[tokio::test]
 async fn a_copy_of_the_files_while_they_are_open_holds_what_was_acknowledged() {
     let (dir, store) = fresh().await;
-    store
-        .kv_set_many("acme", vec![("k".into(), b"v".to_vec())], &QUOTA)
-        .await
-        .unwrap();
+    store.kv_set_many("acme", vec![("k".into(), b"v".to_vec())], &QUOTA).await.unwrap();
     // What a process that was killed right now leaves behind.
     let copy = tempfile::tempdir().unwrap();
     for name in ["wharf.db", "wharf.db-wal", "node.key"] {
@@ -39,8 +29,7 @@ async fn a_copy_of_the_files_while_they_are_open_holds_what_was_acknowledged() {
     }
     let revived = open(&copy);
     assert_eq!(revived.kv_get("acme", "k").unwrap().unwrap(), b"v");
-    let verdict = revived
-        .read(|db| Ok(db.query_row("PRAGMA integrity_check", [], |row| row.get::<_, String>(0))?));
+    let verdict = revived.read(|db| Ok(db.query_row("PRAGMA integrity_check", [], |row| row.get::<_, String>(0))?));
     assert_eq!(verdict.unwrap(), "ok");
 }
 
@@ -48,10 +37,7 @@ async fn a_copy_of_the_files_while_they_are_open_holds_what_was_acknowledged() {
 async fn a_second_opener_is_refused_until_the_first_is_gone() {
     let (dir, store) = fresh().await;
     let second = Store::open(dir.path(), retention()).err().unwrap();
-    assert!(
-        matches!(&second, StoreError::InUse(held) if held == dir.path()),
-        "{second}"
-    );
+    assert!(matches!(&second, StoreError::InUse(held) if held == dir.path()), "{second}");
     drop(store);
     assert!(Store::open(dir.path(), retention()).is_ok());
 }
@@ -62,9 +48,8 @@ async fn the_connection_syncs_every_durable_commit() {
     let setting = |name: &'static str| {
         let store = store.clone();
         async move {
-            let read = move |db: &Connection| {
-                Ok(db.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0))?)
-            };
+            let read =
+                move |db: &Connection| Ok(db.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0))?);
             store.write(read).await.unwrap()
         }
     };
@@ -122,9 +107,7 @@ async fn writers_at_the_same_time_share_one_transaction() {
     let (_dir, store) = fresh().await;
     let release = hold(&store).await;
     let before = commits(&store);
-    let writers: Vec<_> = (0..100)
-        .map(|n| start(&store, move |db| insert(db, &n.to_string())))
-        .collect();
+    let writers: Vec<_> = (0..100).map(|n| start(&store, move |db| insert(db, &n.to_string()))).collect();
     tokio::task::yield_now().await;
     release.send(()).unwrap();
     for writer in writers {
@@ -138,10 +121,7 @@ async fn writers_at_the_same_time_share_one_transaction() {
 /// Commits in the write-ahead log: the frames that give the database's new size are the last of their transaction.
 fn commits(store: &Store) -> usize {
     let wal = std::fs::read(store.inner.components.with_file_name("wharf.db-wal")).unwrap();
-    wal[32..]
-        .chunks_exact(24 + 4096)
-        .filter(|frame| frame[4..8] != [0; 4])
-        .count()
+    wal[32..].chunks_exact(24 + 4096).filter(|frame| frame[4..8] != [0; 4]).count()
 }
 
 #[tokio::test]
@@ -153,9 +133,7 @@ async fn a_failed_job_does_not_sink_its_batch() {
         insert(db, "half")?;
         insert(db, "half")
     });
-    let refused = start(&store, |db| {
-        insert(db, "refused").and(Err::<(), _>(StoreError::NotNumber))
-    });
+    let refused = start(&store, |db| insert(db, "refused").and(Err::<(), _>(StoreError::NotNumber)));
     let last = start(&store, |db| insert(db, "after"));
     tokio::task::yield_now().await;
     release.send(()).unwrap();
@@ -183,29 +161,18 @@ async fn a_failing_commit_fails_every_job_of_the_batch() {
     assert!(culprit.await.unwrap().is_err());
     assert!(store.kv_keys("acme", None, 9).unwrap().is_empty());
     store.write(|db| insert(db, "later")).await.unwrap();
-    assert_eq!(
-        store.kv_keys("acme", None, 9).unwrap(),
-        ["later"],
-        "the next batch works again"
-    );
+    assert_eq!(store.kv_keys("acme", None, 9).unwrap(), ["later"], "the next batch works again");
 }
 
 #[tokio::test]
 async fn a_full_disk_is_told_apart_and_passes() {
     let (_dir, store) = fresh().await;
     let pages = |db: &Connection, most: i64| -> Result<i64, StoreError> {
-        Ok(
-            db.query_row(&format!("PRAGMA max_page_count = {most}"), [], |row| {
-                row.get(0)
-            })?,
-        )
+        Ok(db.query_row(&format!("PRAGMA max_page_count = {most}"), [], |row| row.get(0))?)
     };
     store.write(move |db| pages(db, 1)).await.unwrap();
     let big = |key: &str| vec![(key.to_owned(), vec![1; 1 << 20])];
-    assert!(matches!(
-        store.kv_set_many("acme", big("a"), &QUOTA).await,
-        Err(StoreError::Full(_))
-    ));
+    assert!(matches!(store.kv_set_many("acme", big("a"), &QUOTA).await, Err(StoreError::Full(_))));
     assert_eq!(store.kv_get("acme", "a").unwrap(), None);
     store.write(move |db| pages(db, 1 << 30)).await.unwrap();
     store.kv_set_many("acme", big("a"), &QUOTA).await.unwrap();
@@ -228,8 +195,5 @@ async fn a_write_whose_caller_went_away_is_done_all_the_same() {
 async fn a_damaged_database_is_told_apart() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("wharf.db"), [7; 8192]).unwrap();
-    assert!(matches!(
-        Store::open(dir.path(), retention()),
-        Err(StoreError::Corrupt(_))
-    ));
+    assert!(matches!(Store::open(dir.path(), retention()), Err(StoreError::Corrupt(_))));
 }

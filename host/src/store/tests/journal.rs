@@ -27,10 +27,7 @@ fn line(call: &str, message: &str) -> LogLine {
 }
 
 fn messages(lines: &[LoggedLine]) -> Vec<&str> {
-    lines
-        .iter()
-        .map(|logged| logged.line.message.as_str())
-        .collect()
+    lines.iter().map(|logged| logged.line.message.as_str()).collect()
 }
 
 #[tokio::test]
@@ -41,14 +38,8 @@ async fn calls_are_listed_newest_first_and_filtered_by_outcome() {
     }
     store.flush().await.unwrap();
     let ids = |calls: Vec<CallRecord>| calls.into_iter().map(|call| call.id).collect::<Vec<_>>();
-    assert_eq!(
-        ids(store.calls("acme", 3, None).unwrap()),
-        ["call-3", "call-2", "call-1"]
-    );
-    assert_eq!(
-        ids(store.calls("acme", 9, Some("trap")).unwrap()),
-        ["call-3", "call-1"]
-    );
+    assert_eq!(ids(store.calls("acme", 3, None).unwrap()), ["call-3", "call-2", "call-1"]);
+    assert_eq!(ids(store.calls("acme", 9, Some("trap")).unwrap()), ["call-3", "call-1"]);
     assert_eq!(store.calls("bolt", 9, None).unwrap(), []);
     assert_eq!(store.call("call-1").unwrap(), Some(call(1, "trap")));
     assert_eq!((store.call("none").unwrap(), store.dropped()), (None, 0));
@@ -68,25 +59,14 @@ async fn log_lines_are_followed_by_their_number() {
     store.record_log(line("b", "4"));
     store.flush().await.unwrap();
     assert_eq!(messages(&store.logs("acme", Some(last), 9).unwrap()), ["4"]);
-    assert_eq!(
-        messages(&store.logs("acme", Some(0), 2).unwrap()),
-        ["1", "2"]
-    );
+    assert_eq!(messages(&store.logs("acme", Some(0), 2).unwrap()), ["1", "2"]);
     assert_eq!(messages(&store.logs_of_call("a").unwrap()), ["1", "3"]);
 }
 
 #[tokio::test]
 async fn the_oldest_rows_go_when_there_are_too_many() {
     let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(
-        dir.path(),
-        Retention {
-            calls: 10,
-            log_lines: 5,
-            ..retention()
-        },
-    )
-    .unwrap();
+    let store = Store::open(dir.path(), Retention { calls: 10, log_lines: 5, ..retention() }).unwrap();
     for number in 0..40 {
         store.record_call(call(number, "ok"));
         store.record_log(line("a", &number.to_string()));
@@ -96,10 +76,7 @@ async fn the_oldest_rows_go_when_there_are_too_many() {
     store.flush().await.unwrap();
     let calls = store.calls("acme", 99, None).unwrap();
     assert_eq!((calls.len(), calls[0].id.as_str()), (10, "call-39"));
-    assert_eq!(
-        messages(&store.logs("acme", None, 99).unwrap()),
-        ["35", "36", "37", "38", "39"]
-    );
+    assert_eq!(messages(&store.logs("acme", None, 99).unwrap()), ["35", "36", "37", "38", "39"]);
 }
 
 #[tokio::test]
@@ -109,10 +86,7 @@ async fn a_row_that_cannot_be_stored_is_counted_and_harms_nobody() {
         store.record_call(call(id, "ok"));
     }
     store.flush().await.unwrap();
-    assert_eq!(
-        (store.calls("acme", 9, None).unwrap().len(), store.dropped()),
-        (2, 1)
-    );
+    assert_eq!((store.calls("acme", 9, None).unwrap().len(), store.dropped()), (2, 1));
 }
 
 #[tokio::test]
@@ -136,17 +110,10 @@ async fn a_flood_is_dropped_and_counted_while_durable_writes_go_through() {
         store.record_log(line("a", &number.to_string()));
     }
     let dropped = store.dropped();
-    assert!(
-        (1000..2500).contains(&dropped),
-        "{dropped} of 5000 were dropped"
-    );
+    assert!((1000..2500).contains(&dropped), "{dropped} of 5000 were dropped");
     let mut durable = Box::pin(store.set_mode("acme", Mode::Production));
     // One poll is enough to hand it over: the journal left room.
-    assert!(
-        std::future::poll_fn(|cx| std::task::Poll::Ready(durable.as_mut().poll(cx)))
-            .await
-            .is_pending()
-    );
+    assert!(std::future::poll_fn(|cx| std::task::Poll::Ready(durable.as_mut().poll(cx))).await.is_pending());
     release.send(()).unwrap();
     busy.await.unwrap().unwrap();
     assert_eq!(durable.await.unwrap().mode, Mode::Production);

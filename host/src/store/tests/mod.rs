@@ -16,12 +16,7 @@ use tempfile::TempDir;
 use super::*;
 
 fn retention() -> Retention {
-    Retention {
-        calls: 1000,
-        log_lines: 1000,
-        done: Duration::from_hours(24),
-        dead: Duration::from_hours(720),
-    }
+    Retention { calls: 1000, log_lines: 1000, done: Duration::from_hours(24), dead: Duration::from_hours(720) }
 }
 
 fn open(dir: &TempDir) -> Store {
@@ -37,16 +32,8 @@ async fn fresh() -> (TempDir, Store) {
 }
 
 fn channel(name: &str) -> NewChannel {
-    let keys = vec![
-        (KeyKind::Sdk, Digest::of(b"sdk")),
-        (KeyKind::Notification, Digest::of(b"notification")),
-    ];
-    NewChannel {
-        name: name.into(),
-        mode: Mode::Testing,
-        hosts: vec![format!("{name}.example.com")],
-        keys,
-    }
+    let keys = vec![(KeyKind::Sdk, Digest::of(b"sdk")), (KeyKind::Notification, Digest::of(b"notification"))];
+    NewChannel { name: name.into(), mode: Mode::Testing, hosts: vec![format!("{name}.example.com")], keys }
 }
 
 fn spec(digest: Digest) -> ReleaseSpec {
@@ -54,14 +41,8 @@ fn spec(digest: Digest) -> ReleaseSpec {
         digest,
         config: [("currency".to_owned(), "EUR".to_owned())].into(),
         secrets: vec!["api-key".into()],
-        grants: Grants {
-            hosts: vec!["api.example.com".into()],
-            key_value: true,
-        },
-        limits: LimitOverrides {
-            deadline_ms: Some(500),
-            ..LimitOverrides::default()
-        },
+        grants: Grants { hosts: vec!["api.example.com".into()], key_value: true },
+        limits: LimitOverrides { deadline_ms: Some(500), ..LimitOverrides::default() },
         platform_origin: None,
         author: "ann".into(),
         note: "first".into(),

@@ -37,42 +37,17 @@ async fn an_event_is_leased_once_and_finished() {
     let (_dir, store) = fresh().await;
     let id = put(&store, event(1, "a")).await;
     assert_eq!(store.next_due().unwrap(), Some(START));
-    assert_eq!(
-        store
-            .lease(Timestamp(START.0 - 1), 10, LEASE)
-            .await
-            .unwrap(),
-        [],
-        "not before it is due"
-    );
+    assert_eq!(store.lease(Timestamp(START.0 - 1), 10, LEASE).await.unwrap(), [], "not before it is due");
     let leased = lease_one(&store, START).await;
-    assert_eq!(
-        (leased.id.as_str(), leased.body.as_str(), leased.attempts),
-        (id.as_str(), "a", 1)
-    );
+    assert_eq!((leased.id.as_str(), leased.body.as_str(), leased.attempts), (id.as_str(), "a", 1));
     assert_eq!(store.lease(START, 10, LEASE).await.unwrap(), []);
-    assert_eq!(
-        store.queue_depth().unwrap(),
-        QueueDepth {
-            running: 1,
-            ..QueueDepth::default()
-        }
-    );
+    assert_eq!(store.queue_depth().unwrap(), QueueDepth { running: 1, ..QueueDepth::default() });
     store.finish(&leased).await.unwrap();
-    assert!(matches!(
-        store.finish(&leased).await,
-        Err(StoreError::NotLeased(_))
-    ));
+    assert!(matches!(store.finish(&leased).await, Err(StoreError::NotLeased(_))));
     let (found, body, attempts) = store.queue_event(&id).unwrap().unwrap();
-    assert_eq!(
-        (found.state, found.attempts, body.as_str()),
-        (State::Done, 1, "")
-    );
+    assert_eq!((found.state, found.attempts, body.as_str()), (State::Done, 1, ""));
     assert_eq!(attempts[0].result.as_deref(), Some("done"));
-    assert_eq!(
-        (store.next_due().unwrap(), store.queue_depth().unwrap()),
-        (None, QueueDepth::default())
-    );
+    assert_eq!((store.next_due().unwrap(), store.queue_depth().unwrap()), (None, QueueDepth::default()));
 }
 
 #[tokio::test]
@@ -80,10 +55,7 @@ async fn a_failed_attempt_comes_back_at_its_time_and_is_buried_in_the_end() {
     let (_dir, store) = fresh().await;
     let id = put(&store, event(1, "a")).await;
     let later = START.after(Duration::from_mins(5));
-    store
-        .retry(&lease_one(&store, START).await, later, "trap")
-        .await
-        .unwrap();
+    store.retry(&lease_one(&store, START).await, later, "trap").await.unwrap();
     assert_eq!(store.next_due().unwrap(), Some(later));
     assert_eq!(store.lease(START, 10, LEASE).await.unwrap(), []);
     let second = lease_one(&store, later).await;
@@ -91,10 +63,7 @@ async fn a_failed_attempt_comes_back_at_its_time_and_is_buried_in_the_end() {
     store.bury(&second, "trap again").await.unwrap();
     let (found, body, attempts) = store.queue_event(&id).unwrap().unwrap();
     assert_eq!((found.state, body.as_str()), (State::Dead, "a"));
-    let told: Vec<_> = attempts
-        .iter()
-        .map(|attempt| (attempt.number, attempt.result.as_deref().unwrap()))
-        .collect();
+    let told: Vec<_> = attempts.iter().map(|attempt| (attempt.number, attempt.result.as_deref().unwrap())).collect();
     assert_eq!(told, [(1, "retry"), (2, "dead")]);
     assert_eq!(attempts[1].reason.as_deref(), Some("trap again"));
     assert_eq!(store.queued("acme", Some(State::Dead), 9).unwrap().len(), 1);
@@ -107,10 +76,7 @@ async fn events_of_one_entity_keep_their_order_and_others_pass() {
     for (entity, body) in [(1, "a1"), (1, "a2"), (2, "b1"), (1, "a3"), (2, "b2")] {
         put(&store, event(entity, body)).await;
     }
-    let other_kind = Event {
-        entity_type_id: None,
-        ..event(1, "c1")
-    };
+    let other_kind = Event { entity_type_id: None, ..event(1, "c1") };
     put(&store, other_kind).await;
     let first = store.lease(START, 10, LEASE).await.unwrap();
     assert_eq!(bodies(&first), ["a1", "b1", "c1"]);
@@ -118,88 +84,35 @@ async fn events_of_one_entity_keep_their_order_and_others_pass() {
     store.retry(&first[0], later, "not yet").await.unwrap();
     store.finish(&first[1]).await.unwrap();
     let second = store.lease(START, 10, LEASE).await.unwrap();
-    assert_eq!(
-        bodies(&second),
-        ["b2"],
-        "a2 must wait for a1, which is tried again later"
-    );
+    assert_eq!(bodies(&second), ["b2"], "a2 must wait for a1, which is tried again later");
     let third = store.lease(later, 10, LEASE).await.unwrap();
     assert_eq!(bodies(&third), ["a1"]);
     store.bury(&third[0], "no").await.unwrap();
-    assert_eq!(
-        bodies(&store.lease(later, 10, LEASE).await.unwrap()),
-        ["a2"]
-    );
+    assert_eq!(bodies(&store.lease(later, 10, LEASE).await.unwrap()), ["a2"]);
 }
 
 #[tokio::test]
 async fn events_without_an_entity_wait_for_nobody() {
     let (_dir, store) = fresh().await;
     for body in ["a", "b"] {
-        put(
-            &store,
-            Event {
-                entity_id: None,
-                ..event(0, body)
-            },
-        )
-        .await;
+        put(&store, Event { entity_id: None, ..event(0, body) }).await;
     }
-    assert_eq!(
-        bodies(&store.lease(START, 10, LEASE).await.unwrap()),
-        ["a", "b"]
-    );
+    assert_eq!(bodies(&store.lease(START, 10, LEASE).await.unwrap()), ["a", "b"]);
 }
 
 #[tokio::test]
 async fn the_same_event_within_the_window_is_taken_once() {
     let (_dir, store) = fresh().await;
     let id = put(&store, event(1, "a")).await;
-    let again = store
-        .enqueue(
-            Event {
-                at: START.after(DAY / 2),
-                ..event(1, "a")
-            },
-            DAY,
-        )
-        .await
-        .unwrap();
-    assert_eq!(
-        again,
-        Enqueued {
-            id: id.clone(),
-            duplicate: true
-        }
-    );
-    let next_day = store
-        .enqueue(
-            Event {
-                at: START.after(DAY),
-                ..event(1, "a")
-            },
-            DAY,
-        )
-        .await
-        .unwrap();
+    let again = store.enqueue(Event { at: START.after(DAY / 2), ..event(1, "a") }, DAY).await.unwrap();
+    assert_eq!(again, Enqueued { id: id.clone(), duplicate: true });
+    let next_day = store.enqueue(Event { at: START.after(DAY), ..event(1, "a") }, DAY).await.unwrap();
     assert!(!next_day.duplicate);
-    store
-        .bury(&lease_one(&store, START).await, "no")
-        .await
-        .unwrap();
+    store.bury(&lease_one(&store, START).await, "no").await.unwrap();
     store.drop_event(&next_day.id).await.unwrap();
-    assert!(
-        !store.enqueue(event(1, "a"), DAY).await.unwrap().duplicate,
-        "a dead one does not swallow its repetition"
-    );
-    let nobody = Event {
-        channel: "nobody".into(),
-        ..event(1, "a")
-    };
-    assert!(matches!(
-        store.enqueue(nobody, DAY).await,
-        Err(StoreError::NoChannel(_))
-    ));
+    assert!(!store.enqueue(event(1, "a"), DAY).await.unwrap().duplicate, "a dead one does not swallow its repetition");
+    let nobody = Event { channel: "nobody".into(), ..event(1, "a") };
+    assert!(matches!(store.enqueue(nobody, DAY).await, Err(StoreError::NoChannel(_))));
 }
 
 #[tokio::test]
@@ -212,16 +125,10 @@ async fn a_lease_that_ran_out_is_handed_out_again_and_the_late_worker_is_refused
     assert_eq!(store.next_due().unwrap(), Some(START.after(LEASE)));
     let second = lease_one(&store, START.after(LEASE)).await;
     assert_eq!(second.attempts, 2);
-    assert!(matches!(
-        store.finish(&late).await,
-        Err(StoreError::NotLeased(_))
-    ));
+    assert!(matches!(store.finish(&late).await, Err(StoreError::NotLeased(_))));
     store.finish(&second).await.unwrap();
     let (_, _, attempts) = store.queue_event(&id).unwrap().unwrap();
-    let results: Vec<_> = attempts
-        .iter()
-        .map(|attempt| attempt.result.as_deref().unwrap())
-        .collect();
+    let results: Vec<_> = attempts.iter().map(|attempt| attempt.result.as_deref().unwrap()).collect();
     assert_eq!(results, ["lost", "done"]);
 }
 
@@ -230,14 +137,8 @@ async fn a_replayed_event_goes_before_younger_ones_but_not_beside_a_running_one(
     let (_dir, store) = fresh().await;
     let first = put(&store, event(1, "a1")).await;
     put(&store, event(1, "a2")).await;
-    assert!(matches!(
-        store.replay(&first).await,
-        Err(StoreError::NotDead(_))
-    ));
-    store
-        .bury(&lease_one(&store, START).await, "no")
-        .await
-        .unwrap();
+    assert!(matches!(store.replay(&first).await, Err(StoreError::NotDead(_))));
+    store.bury(&lease_one(&store, START).await, "no").await.unwrap();
     store.replay(&first).await.unwrap();
     let now = Timestamp::now().after(LEASE);
     let replayed = lease_one(&store, now).await;
@@ -246,17 +147,10 @@ async fn a_replayed_event_goes_before_younger_ones_but_not_beside_a_running_one(
     let younger = lease_one(&store, now).await;
     assert_eq!(younger.body, "a2");
     store.replay(&first).await.unwrap();
-    assert_eq!(
-        store.lease(now, 10, LEASE).await.unwrap(),
-        [],
-        "a2 is at work"
-    );
+    assert_eq!(store.lease(now, 10, LEASE).await.unwrap(), [], "a2 is at work");
     store.finish(&younger).await.unwrap();
     assert_eq!(lease_one(&store, now).await.body, "a1");
-    assert!(matches!(
-        store.replay("none").await,
-        Err(StoreError::NoEvent(_))
-    ));
+    assert!(matches!(store.replay("none").await, Err(StoreError::NoEvent(_))));
 }
 
 #[tokio::test]
@@ -267,16 +161,10 @@ async fn a_dropped_event_frees_the_one_behind_it() {
     put(&store, event(1, "a3")).await;
     assert!(store.queued("acme", None, 9).unwrap()[0].waits);
     store.drop_event(&second).await.unwrap();
-    assert_eq!(
-        bodies(&store.lease(START, 0, LEASE).await.unwrap()),
-        Vec::<&str>::new()
-    );
+    assert_eq!(bodies(&store.lease(START, 0, LEASE).await.unwrap()), Vec::<&str>::new());
     store.drop_event(&first).await.unwrap();
     assert_eq!(lease_one(&store, START).await.body, "a3");
-    assert!(matches!(
-        store.drop_event(&first).await,
-        Err(StoreError::NoEvent(_))
-    ));
+    assert!(matches!(store.drop_event(&first).await, Err(StoreError::NoEvent(_))));
 }
 
 #[tokio::test]
@@ -294,14 +182,7 @@ async fn watchers_of_the_queue_hear_of_new_events() {
 async fn old_done_and_dead_events_are_pruned() {
     let (_dir, store) = fresh().await;
     for body in ["done", "dead", "open"] {
-        put(
-            &store,
-            Event {
-                entity_id: None,
-                ..event(0, body)
-            },
-        )
-        .await;
+        put(&store, Event { entity_id: None, ..event(0, body) }).await;
     }
     let leased = store.lease(START, 2, LEASE).await.unwrap();
     store.finish(&leased[0]).await.unwrap();
@@ -310,16 +191,8 @@ async fn old_done_and_dead_events_are_pruned() {
         let store = store.clone();
         async move {
             let now = Timestamp::now().after(DAY * days);
-            store
-                .write(move |db| crate::store::queue::prune(db, now, &retention()))
-                .await
-                .unwrap();
-            store
-                .queued("acme", None, 9)
-                .unwrap()
-                .into_iter()
-                .map(|event| event.state)
-                .collect::<Vec<_>>()
+            store.write(move |db| crate::store::queue::prune(db, now, &retention())).await.unwrap();
+            store.queued("acme", None, 9).unwrap().into_iter().map(|event| event.state).collect::<Vec<_>>()
         }
     };
     assert_eq!(prune(0).await, [State::Queued, State::Dead, State::Done]);

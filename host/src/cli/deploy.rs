@@ -1,0 +1,174 @@
+//! `wharf deploy`
+
+use std::fs;
+use std::io::{Cursor, Read};
+use std::path::PathBuf;
+
+use clap::Args;
+use http::Method;
+use serde_json::Value;
+
+use super::channel::path;
+use super::client::Client;
+use super::manifest::Manifest;
+use super::output::{Output, field, progress, short_digest};
+use super::{Done, Failure, Server};
+use crate::control::Spec;
+use crate::store::new_id;
+
+#[derive(Debug, Args)]
+pub(super) struct Deploy {
+    /// The channel
+    name: String,
+    /// The component
+    #[arg(value_name = "FILE.wasm")]
+    file: PathBuf,
+    /// Its manifest: config, grants, limits, secrets. Without this option, `wharf.toml` in the folder of FILE.wasm, if there is one
+    #[arg(long, value_name = "FILE")]
+    manifest: Option<PathBuf>,
+    /// One config value over the manifest's; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = pair)]
+    set: Vec<(String, String)>,
+    /// A host that it may call, beside the manifest's; may be repeated
+    #[arg(long = "allow", value_name = "HOST")]
+    allow: Vec<String>,
+    /// Why it is deployed
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    note: String,
+    /// Only store and compile it; `wharf activate` makes it answer
+    #[arg(long)]
+    no_activate: bool,
+    /// Let it answer without trying the conformance cases on it first
+    #[arg(long)]
+    skip_preflight: bool,
+    #[command(flatten)]
+    server: Server,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').filter(|(key, _)| !key.is_empty()).ok_or("expected KEY=VALUE")?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+impl Deploy {
+    pub(super) fn run(self, output: Output) -> Done {
+        let component = read_component(&self.file)?;
+        let manifest = Manifest::find(self.manifest.as_deref(), &self.file)?;
+        let client = Client::new(&self.server)?;
+        let size = component.len();
+        let spec = self.spec(manifest);
+        progress(&format!("uploading {} ({size} bytes)", self.file.display()));
+        let (boundary, form) = form(&component, &spec)?;
+        let (length, mut body) = (form.len(), Told { form: Cursor::new(form), told: false });
+        let content_type = format!("multipart/form-data; boundary={boundary}");
+        let path = format!("{}/releases", path(&self.name));
+        let answer = client.request(Method::POST, &path, &content_type, length, &mut body)?;
+        for note in answer["notes"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .chain(answer["report"]["notes"].as_array().into_iter().flatten())
+        {
+            progress(&format!("note: {}", note.as_str().unwrap_or_default()));
+        }
+        output.answer(&answer, deployed)
+    }
+
+    fn spec(&self, manifest: Option<Manifest>) -> Spec {
+        let mut spec = manifest.map(|manifest| manifest.spec).unwrap_or_default();
+        spec.config.extend(self.set.iter().cloned());
+        for host in &self.allow {
+            if !spec.grants.hosts.contains(host) {
+                spec.grants.hosts.push(host.clone());
+            }
+        }
+        spec.note.clone_from(&self.note);
+        spec.activate = !self.no_activate;
+        spec.skip_preflight = self.skip_preflight;
+        spec
+    }
+}
+
+/// The component's bytes.
+pub(super) fn read_component(file: &std::path::Path) -> Result<Vec<u8>, Failure> {
+    fs::read(file).map_err(|error| Failure::Failed(format!("{}: {error}", file.display())))
+}
+
+fn deployed(answer: &Value) -> String {
+    let (channel, release) = (field(answer, "channel"), field(answer, "release"));
+    let digest = short_digest(answer);
+    let timings = &answer["timings"];
+    let took: u64 = ["admit_ms", "load_ms", "publish_ms"].iter().filter_map(|name| timings[*name].as_u64()).sum();
+    if answer["active"] == true {
+        let from = field(answer, "from");
+        format!("channel {channel}: release {release} ({digest}) is active (before: {from}); it took {took} ms")
+    } else {
+        format!(
+            "channel {channel}: release {release} ({digest}) is ready, not active: wharf activate {channel} {release}"
+        )
+    }
+}
+
+/// The boundary and the bytes of the upload.
+fn form(component: &[u8], spec: &Spec) -> Result<(String, Vec<u8>), Failure> {
+    let boundary = format!("wharf-{}", new_id());
+    let spec = serde_json::to_vec(spec).map_err(|error| Failure::Failed(error.to_string()))?;
+    let mut form = Vec::with_capacity(component.len() + spec.len() + 512);
+    for (name, content_type, bytes) in
+        [("spec", "application/json", spec.as_slice()), ("component", "application/wasm", component)]
+    {
+        let head = format!(
+            "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\nContent-Type: {content_type}\r\n\r\n"
+        );
+        form.extend_from_slice(head.as_bytes());
+        form.extend_from_slice(bytes);
+        form.extend_from_slice(b"\r\n");
+    }
+    form.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
+    Ok((boundary, form))
+}
+
+/// A body that says on stderr when all of it is sent: what then takes time is the server's compiler.
+struct Told {
+    form: Cursor<Vec<u8>>,
+    told: bool,
+}
+
+impl Read for Told {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.form.read(buffer)?;
+        if !self.told && self.form.position() >= self.form.get_ref().len() as u64 {
+            self.told = true;
+            progress("checking and compiling");
+        }
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_go_over_the_manifest() {
+        let manifest = "name = \"x\"\n[config]\na = \"1\"\nb = \"2\"\n[grants]\nhosts = [\"h1\"]";
+        let manifest = crate::cli::manifest::read("wharf.toml", manifest).unwrap();
+        let server = Server { admin_url: String::new(), data: PathBuf::new() };
+        let deploy = Deploy {
+            name: "acme".to_owned(),
+            file: PathBuf::new(),
+            manifest: None,
+            set: vec![pair("b=3=4").unwrap(), pair("c=").unwrap()],
+            allow: vec!["h1".to_owned(), "h2".to_owned()],
+            note: "why".to_owned(),
+            no_activate: true,
+            skip_preflight: false,
+            server,
+        };
+        let spec = deploy.spec(Some(manifest));
+        assert_eq!(serde_json::to_value(&spec.config).unwrap(), serde_json::json!({"a": "1", "b": "3=4", "c": ""}));
+        assert_eq!(spec.grants.hosts, ["h1", "h2"]);
+        assert!(!spec.activate && spec.note == "why");
+        assert!(pair("=x").is_err() && pair("x").is_err());
+    }
+}

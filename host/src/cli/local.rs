@@ -1,0 +1,161 @@
+//! Commands that need no server: `wharf serve`, `check`, `config` and the hidden `compile`.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::json;
+
+use super::deploy::read_component;
+use super::manifest::Manifest;
+use super::output::Output;
+use super::{Done, Failure};
+use crate::config::{self, Config, ConfigErrors};
+use crate::guest::admission::{self, Report};
+use crate::guest::compile;
+use crate::node;
+use crate::store::Digest;
+
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    /// A configuration file; what it does not set keeps its default (see `wharf config`)
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where everything is kept that must survive a restart
+    #[arg(long, value_name = "DIR", default_value = "wharf-data")]
+    data: PathBuf,
+    /// Where the retail platforms call in, over the configuration's edge.listen; port 0 takes a free one
+    #[arg(long, value_name = "ADDR")]
+    edge: Option<SocketAddr>,
+    /// Where administrators call in, over the configuration's admin.listen; port 0 takes a free one
+    #[arg(long, value_name = "ADDR")]
+    admin: Option<SocketAddr>,
+}
+
+impl Serve {
+    pub(super) fn run(self) -> Done {
+        let Self { config, data, edge, admin } = self;
+        node::run(node::Options { config, data, edge, admin }).map_err(|error| {
+            let message = format!("{error:#}");
+            let usage = error.downcast_ref::<ConfigErrors>().is_some();
+            if usage { Failure::Usage(message) } else { Failure::Failed(message) }
+        })
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    /// The component
+    #[arg(value_name = "FILE.wasm")]
+    file: PathBuf,
+    /// Its manifest. Without this option, `wharf.toml` in the folder of FILE.wasm, if there is one
+    #[arg(long, value_name = "FILE")]
+    manifest: Option<PathBuf>,
+    /// The configuration whose limits apply
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl Check {
+    pub(super) fn run(self, output: Output) -> Done {
+        let config = load_config(self.config.as_deref())?;
+        let component = read_component(&self.file)?;
+        let manifest = Manifest::find(self.manifest.as_deref(), &self.file)?;
+        let spec = manifest.map(|manifest| manifest.spec).unwrap_or_default();
+        let grants = spec.grants();
+        spec.check().map_err(|error| Failure::Failed(error.to_string()))?;
+        let report =
+            admission::admit(&config, &component, &grants).map_err(|error| Failure::Failed(error.to_string()))?;
+        try_compile(&self.file, self.config.as_deref())?;
+        let digest = Digest::of(&component);
+        let notes = spec.notes(&config);
+        let answer = json!({"ok": true, "digest": digest, "report": report, "notes": notes});
+        output.answer(&answer, |_| people(&self.file, digest, &report, &notes))
+    }
+}
+
+fn people(file: &Path, digest: Digest, report: &Report, notes: &[String]) -> String {
+    let list = |names: &[String]| if names.is_empty() { "nothing".to_owned() } else { names.join("\n          ") };
+    let mut lines = vec![
+        format!("{} can be deployed ({} bytes)", file.display(), report.size),
+        format!("digest    {digest}"),
+        format!("exports   {}", list(&report.exports)),
+        format!("imports   {}", list(&report.imports)),
+    ];
+    if !report.unanswered.is_empty() {
+        lines.push(format!("the host answers for {}", report.unanswered.join(", ")));
+    }
+    lines.extend(report.notes.iter().map(|note| format!("note: {note}")));
+    lines.extend(notes.iter().map(|note| format!("note: {note}")));
+    lines.join("\n")
+}
+
+/// Compiles in a child process, as the server does, and throws the result away.
+fn try_compile(component: &Path, config: Option<&Path>) -> Done {
+    let folder = tempfile::tempdir()?;
+    let mut child = std::process::Command::new(std::env::current_exe()?);
+    child.arg("compile").arg(component).arg(folder.path().join("compiled"));
+    if let Some(config) = config {
+        child.arg("--config").arg(config);
+    }
+    let ended = child.env_clear().output()?;
+    if ended.status.success() {
+        return Ok(());
+    }
+    if ended.status.code().is_none() {
+        let message = "the component is too hard to compile: it needs more time or memory than compile.time and compile.memory allow";
+        return Err(Failure::Failed(message.to_owned()));
+    }
+    let said = String::from_utf8_lossy(&ended.stderr);
+    let said = said.trim().trim_start_matches("error: ");
+    Err(Failure::Failed(format!("the component does not compile: {said}")))
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ShowConfig {
+    /// A configuration file: check it, and print the values that it results in
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print the values in force, without the explanations
+    #[arg(long)]
+    effective: bool,
+}
+
+impl ShowConfig {
+    pub(super) fn run(self, output: Output) -> Done {
+        let config = load_config(self.config.as_deref())?;
+        let failed = |error: &dyn std::fmt::Display| Failure::Failed(error.to_string());
+        if output.json {
+            return output.line(&serde_json::to_string(&config).map_err(|error| failed(&error))?);
+        }
+        if self.effective || self.config.is_some() {
+            return output.line(&config.to_toml().map_err(|error| failed(&error))?);
+        }
+        output.line(config::DEFAULT)
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Compile {
+    component: PathBuf,
+    compiled: PathBuf,
+    #[arg(long)]
+    config: Option<PathBuf>,
+}
+
+impl Compile {
+    pub(super) fn run(self, output: Output) -> Done {
+        let config = load_config(self.config.as_deref())?;
+        let compatibility = compile::run(&config, &self.component, &self.compiled);
+        // One line, because it becomes part of what an administrator is told.
+        let one_line = |error: anyhow::Error| {
+            Failure::Failed(format!("{error:#}").split_whitespace().collect::<Vec<_>>().join(" "))
+        };
+        output.line(&compatibility.map_err(one_line)?)
+    }
+}
+
+/// The configuration; all of a file's mistakes are bad usage.
+fn load_config(file: Option<&Path>) -> Result<Config, Failure> {
+    Config::load(file).map_err(|errors| Failure::Usage(errors.to_string()))
+}

@@ -1,0 +1,214 @@
+//! The command line. What it does to a server it does through the admin API; what it prints is a short table or sentence,
+//! or, with `--json`, the API's own answer.
+
+mod channel;
+mod client;
+mod deploy;
+mod journal;
+mod local;
+mod manifest;
+mod notifications;
+mod output;
+mod releases;
+mod secret;
+mod status;
+mod token;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use output::Output;
+
+/// A WebAssembly plugin host for commerce channels.
+#[derive(Debug, Parser)]
+#[command(name = "wharf", version, arg_required_else_help = true)]
+struct Cli {
+    /// Print the answer as JSON
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server
+    Serve(local::Serve),
+    /// Create, list, show and delete channels; give them new keys
+    #[command(subcommand)]
+    Channel(channel::Command),
+    /// Upload a component and make it the active release of a channel
+    Deploy(deploy::Deploy),
+    /// List the releases of a channel
+    Releases(releases::Releases),
+    /// Make a release of a channel the active one
+    Activate(releases::Activate),
+    /// Make the release active again that was active before
+    Rollback(releases::Rollback),
+    /// List the newest calls of a channel, or show one call with its log
+    Calls(journal::Calls),
+    /// Show what the components of a channel logged
+    Logs(journal::Logs),
+    /// List, show, replay and drop queued notifications
+    #[command(subcommand)]
+    Notifications(notifications::Command),
+    /// Set, list and delete the secrets of a channel
+    #[command(subcommand)]
+    Secret(secret::Command),
+    /// Create, list and revoke admin tokens
+    #[command(subcommand)]
+    Token(token::Command),
+    /// Tell how the server is
+    Status(status::Status),
+    /// Check a component without a server: the contract, the grants, and whether it compiles
+    Check(local::Check),
+    /// Play the retail platforms against a channel and say what is wrong with its answers
+    Verify(Box<wharf_verify::cli::Args>),
+    /// Print the default configuration with its explanations
+    Config(local::ShowConfig),
+    /// Compile a component in this process, which limits itself first; the server starts it as a child
+    #[command(hide = true)]
+    Compile(local::Compile),
+}
+
+/// Which server to talk to, and with which token.
+#[derive(Debug, Args)]
+struct Server {
+    /// Address of the server's admin API
+    #[arg(long, value_name = "URL", env = "WHARF_ADMIN_URL", default_value = "http://127.0.0.1:8081")]
+    admin_url: String,
+    /// The server's data directory, whose admin.token is used when `WHARF_TOKEN` is not set
+    #[arg(long, value_name = "DIR", default_value = "wharf-data")]
+    data: PathBuf,
+}
+
+/// Why a command did not do what it should.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    /// It was called wrongly.
+    #[error("{0}")]
+    Usage(String),
+    /// It failed.
+    #[error("{0}")]
+    Failed(String),
+    /// The server said no.
+    #[error("{message}")]
+    Refused {
+        /// The API's code.
+        code: String,
+        /// The API's sentence.
+        message: String,
+    },
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+/// What every command gives.
+type Done = Result<(), Failure>;
+
+/// Runs the command line of this process. Exit codes: 0 done, 1 failed, 2 bad usage.
+pub fn main() -> ExitCode {
+    let Cli { json, command } = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let output = Output { json };
+    match perform(command, output) {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            output.failure(&failure);
+            ExitCode::from(if matches!(failure, Failure::Usage(_)) { 2 } else { 1 })
+        }
+    }
+}
+
+/// The exit code of what did not fail.
+fn perform(command: Command, output: Output) -> Result<u8, Failure> {
+    match command {
+        Command::Verify(args) => return Ok(wharf_verify::run(&args)),
+        Command::Serve(serve) => serve.run(),
+        Command::Channel(command) => command.run(output),
+        Command::Deploy(deploy) => deploy.run(output),
+        Command::Releases(releases) => releases.run(output),
+        Command::Activate(activate) => activate.run(output),
+        Command::Rollback(rollback) => rollback.run(output),
+        Command::Calls(calls) => calls.run(output),
+        Command::Logs(logs) => logs.run(output),
+        Command::Notifications(command) => command.run(output),
+        Command::Secret(command) => command.run(output),
+        Command::Token(command) => command.run(output),
+        Command::Status(status) => status.run(output),
+        Command::Check(check) => check.run(output),
+        Command::Config(config) => config.run(output),
+        Command::Compile(compile) => compile.run(output),
+    }?;
+    Ok(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parses(line: &str) -> bool {
+        Cli::try_parse_from(line.split(' ')).is_ok()
+    }
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_documented_lines_are_understood() {
+        for line in [
+            "wharf serve --config f.toml --data d --edge 127.0.0.1:0 --admin 127.0.0.1:0",
+            "wharf channel create acme --mode production --host a.example.com --host b.example.com --json",
+            "wharf channel list --admin-url http://127.0.0.1:1 --data d",
+            "wharf channel rotate acme payment",
+            "wharf deploy acme f.wasm --manifest wharf.toml --set a=b --set c=d=e --allow h --note n --no-activate --skip-preflight",
+            "wharf releases acme",
+            "wharf activate acme 3",
+            "wharf rollback acme --json",
+            "wharf calls acme --limit 5 --outcome trap --json",
+            "wharf calls show 01ABC --json --data d",
+            "wharf logs acme --follow",
+            "wharf notifications list acme --state dead",
+            "wharf notifications replay 01ABC",
+            "wharf secret set acme API_KEY",
+            "wharf token create ci --role deploy --channel acme",
+            "wharf token revoke 01ABC",
+            "wharf check f.wasm --manifest wharf.toml",
+            "wharf verify --base-url http://127.0.0.1:8080/channels/acme --key k --actions order_* --json",
+            "wharf config --effective --json",
+            "wharf status --json",
+            "wharf compile a b --config c",
+        ] {
+            assert!(parses(line), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_or_wrong_is_bad_usage() {
+        for line in [
+            "wharf",
+            "wharf channel rotate acme master",
+            "wharf activate acme x",
+            "wharf deploy acme",
+            "wharf serve --edge 8080",
+        ] {
+            let error = Cli::try_parse_from(line.split(' ')).unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{line}");
+        }
+    }
+}

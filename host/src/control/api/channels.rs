@@ -1,0 +1,186 @@
+//! Channels and their keys.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::ask::Ask;
+use super::body::Incoming;
+use super::problem::Problem;
+use super::{Outcome, json, ok};
+use crate::control::names;
+use crate::control::tokens::url_safe_key;
+use crate::store::{Channel, Digest, KeyKind, KeyRecord, Mode, NewChannel, StoreError, Timestamp, generate_key};
+
+/// How long the old key stays valid when nobody says: long enough for a platform to be told the new one.
+const GRACE: Duration = Duration::from_hours(24);
+/// The longest that can be asked for.
+const LONGEST_GRACE: Duration = Duration::from_hours(24 * 90);
+
+/// A channel as administrators see it.
+#[derive(Serialize)]
+struct View<'a> {
+    channel: &'a str,
+    mode: Mode,
+    hosts: &'a [String],
+    active: Option<u64>,
+    previous: Option<u64>,
+    digest: Option<Digest>,
+    created: Timestamp,
+    keys: Vec<KeyView>,
+}
+
+/// A key as administrators see it: that it is there.
+#[derive(Serialize)]
+struct KeyView {
+    kind: KeyKind,
+    created: Timestamp,
+    expires: Option<Timestamp>,
+}
+
+impl<'a> View<'a> {
+    fn new(channel: &'a Channel, digest: Option<Digest>) -> Self {
+        let now = Timestamp::now();
+        let valid = |key: &&KeyRecord| key.expires.is_none_or(|end| end > now);
+        let view = |key: &KeyRecord| KeyView { kind: key.kind, created: key.created, expires: key.expires };
+        Self {
+            channel: &channel.name,
+            mode: channel.mode,
+            hosts: &channel.hosts,
+            active: channel.active,
+            previous: channel.previous,
+            digest,
+            created: channel.created,
+            keys: channel.keys.iter().filter(valid).map(view).collect(),
+        }
+    }
+}
+
+pub(super) fn list(ask: &Ask) -> Outcome {
+    ask.query(&[])?;
+    let desired = ask.control.store.desired()?;
+    let seen = desired.channels.iter().filter(|(channel, _)| ask.who.sees(&channel.name));
+    let views: Vec<_> = seen
+        .map(|(channel, release)| View::new(channel, release.as_ref().map(|release| release.spec.digest)))
+        .collect();
+    ok(&views)
+}
+
+pub(super) fn show(ask: &Ask) -> Outcome {
+    view(ask, ask.channel()?)
+}
+
+fn view(ask: &Ask, channel: &Channel) -> Outcome {
+    let release = channel.active.map(|number| ask.control.store.release(&channel.name, number)).transpose()?.flatten();
+    ok(&View::new(channel, release.map(|release| release.spec.digest)))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Create {
+    #[serde(alias = "name")]
+    channel: String,
+    #[serde(default = "testing")]
+    mode: Mode,
+    #[serde(default)]
+    hosts: Vec<String>,
+}
+
+fn testing() -> Mode {
+    Mode::Testing
+}
+
+/// Makes a channel. Its keys are in this answer and nowhere else.
+pub(super) async fn create(ask: &Ask, body: &mut Incoming) -> Outcome {
+    let new: Create = ask.json(body).await?;
+    names::slug(&new.channel)?;
+    check_hosts(&new.hosts)?;
+    let mut keys = Vec::new();
+    let mut shown = json!({"channel": new.channel, "mode": new.mode});
+    for kind in [KeyKind::Sdk, KeyKind::Notification, KeyKind::Payment] {
+        let key = new_key(kind)?;
+        keys.push((kind, Digest::of(key.as_bytes())));
+        shown[key_name(kind)] = key.into();
+    }
+    let channel = NewChannel { name: new.channel, mode: new.mode, hosts: new.hosts, keys };
+    let made = ask.control.store.create_channel(channel).await?;
+    ask.control.publish().await?;
+    tracing::info!(who = ask.who.name, channel = made.name, mode = %made.mode, "created a channel");
+    json(StatusCode::CREATED, &shown)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Change {
+    mode: Option<Mode>,
+    hosts: Option<Vec<String>>,
+}
+
+pub(super) async fn change(ask: &Ask, body: &mut Incoming) -> Outcome {
+    let change: Change = ask.json(body).await?;
+    let mut channel = ask.channel()?.clone();
+    if let Some(hosts) = change.hosts {
+        // Host names are shared by all channels of the node.
+        if !ask.who.sees_node() {
+            let message = "this token is limited to some channels; host names need one that is good for the whole node";
+            return Err(Problem::new(StatusCode::FORBIDDEN, "limited-token", message.to_owned()));
+        }
+        check_hosts(&hosts)?;
+        channel = ask.control.store.set_hosts(&channel.name, hosts).await?;
+    }
+    if let Some(mode) = change.mode {
+        channel = ask.control.store.set_mode(&channel.name, mode).await?;
+    }
+    ask.control.publish().await?;
+    tracing::info!(who = ask.who.name, channel = channel.name, mode = %channel.mode, hosts = ?channel.hosts, "changed a channel");
+    view(ask, &channel)
+}
+
+pub(super) async fn delete(ask: &Ask) -> Outcome {
+    let name = &ask.channel()?.name;
+    ask.control.store.delete_channel(name).await?;
+    ask.control.publish().await?;
+    tracing::info!(who = ask.who.name, channel = name, "deleted a channel");
+    ok(&json!({"channel": name, "deleted": true}))
+}
+
+/// Gives the channel a new key. It is in this answer and nowhere else.
+pub(super) async fn rotate(ask: &Ask) -> Outcome {
+    let channel = &ask.channel()?.name;
+    let kind: KeyKind = ask
+        .param("kind")?
+        .parse()
+        .map_err(|error| Problem::not_found("no-such-key", format!("there is no such key: {error}")))?;
+    let grace = ask.query(&["grace"])?.value("grace")?.map_or(GRACE, Duration::from_secs);
+    if grace > LONGEST_GRACE {
+        return Err(Problem::malformed(format!("grace is in seconds, at most {}", LONGEST_GRACE.as_secs())));
+    }
+    let until = (!grace.is_zero()).then(|| Timestamp::now().after(grace));
+    let key = new_key(kind)?;
+    ask.control.store.rotate_key(channel, kind, Digest::of(key.as_bytes()), until).await?;
+    ask.control.publish().await?;
+    tracing::info!(who = ask.who.name, channel, %kind, grace = grace.as_secs(), "rotated a key");
+    ok(&json!({"channel": channel, "kind": kind, key_name(kind): key, "old_valid_until": until}))
+}
+
+fn check_hosts(hosts: &[String]) -> Result<(), Problem> {
+    Ok(hosts.iter().try_for_each(|host| names::host(host))?)
+}
+
+fn key_name(kind: KeyKind) -> &'static str {
+    match kind {
+        KeyKind::Sdk => "sdk_key",
+        KeyKind::Notification => "notification_key",
+        KeyKind::Payment => "payment_token",
+    }
+}
+
+/// The payment page's token is part of a URL; the others travel in bodies and headers.
+fn new_key(kind: KeyKind) -> Result<String, StoreError> {
+    match kind {
+        KeyKind::Payment => url_safe_key(),
+        KeyKind::Sdk | KeyKind::Notification => generate_key(),
+    }
+}

@@ -1,0 +1,38 @@
+//! The record of calls and what components logged.
+
+use serde::Serialize;
+
+use super::ask::Ask;
+use super::problem::Problem;
+use super::{Outcome, ok};
+use crate::store::{CallRecord, LoggedLine};
+
+pub(super) fn calls(ask: &Ask) -> Outcome {
+    let query = ask.query(&["limit", "outcome"])?;
+    let channel = &ask.channel()?.name;
+    ok(&ask.control.store.calls(channel, query.limit(50)?, query.text("outcome"))?)
+}
+
+#[derive(Serialize)]
+struct WithLogs {
+    #[serde(flatten)]
+    call: CallRecord,
+    logs: Vec<LoggedLine>,
+}
+
+pub(super) fn call(ask: &Ask) -> Outcome {
+    let id = ask.param("id")?;
+    let found = ask.control.store.call(id)?.filter(|call| ask.who.sees(&call.channel));
+    let call = found.ok_or_else(|| {
+        let message = format!("there is no call {id}, or it is no longer kept (journal.calls)");
+        Problem::not_found("no-such-call", message)
+    })?;
+    let logs = ask.control.store.logs_of_call(id)?;
+    ok(&WithLogs { call, logs })
+}
+
+pub(super) fn logs(ask: &Ask) -> Outcome {
+    let query = ask.query(&["after", "limit"])?;
+    let channel = &ask.channel()?.name;
+    ok(&ask.control.store.logs(channel, query.value("after")?, query.limit(100)?)?)
+}

@@ -1,0 +1,126 @@
+//! The node as a whole: how it is, and its metrics.
+
+use std::fmt;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicU64;
+
+use http::StatusCode;
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+use serde::Serialize;
+use serde_json::json;
+
+use super::ask::Ask;
+use super::problem::Problem;
+use super::{Answer, Outcome, ok};
+use crate::control::Control;
+use crate::store::{Digest, StoreError};
+use crate::table::Channel;
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// A channel as it answers now, which is what the table says and not what the store wants.
+#[derive(Serialize)]
+struct ChannelStatus<'a> {
+    channel: &'a str,
+    active: Option<u64>,
+    release: Option<u64>,
+    digest: Option<Digest>,
+    in_flight: u32,
+    in_flight_free: usize,
+}
+
+fn channel_status<'a>(control: &Control, active: Option<u64>, channel: &'a Channel) -> ChannelStatus<'a> {
+    let release = channel.release.as_ref();
+    ChannelStatus {
+        channel: &channel.name,
+        active,
+        release: release.map(|release| release.number),
+        digest: release.map(|release| release.plugin.digest),
+        in_flight: release.map_or(control.config.call.in_flight, |release| release.in_flight),
+        in_flight_free: channel.lane.free(),
+    }
+}
+
+pub(super) fn status(ask: &Ask) -> Outcome {
+    ask.query(&[])?;
+    let control = &ask.control;
+    let (table, desired) = (control.tables.load(), control.store.desired()?);
+    let seen = desired.channels.iter().map(|(channel, _)| channel).filter(|channel| ask.who.sees(&channel.name));
+    let shown = seen.filter_map(|channel| table.channel(&channel.name).map(|shown| (channel.active, shown)));
+    let channels: Vec<_> = shown.map(|(active, shown)| channel_status(control, active, shown)).collect();
+    let uptime = control.started.elapsed().as_secs();
+    let mut status = json!({"version": VERSION, "uptime_s": uptime, "revision": table.revision, "channels": channels});
+    if ask.who.sees_node() {
+        status["desired_revision"] = desired.revision.into();
+        status["engine"] = control.runtime.compatibility().into();
+        status["pid"] = std::process::id().into();
+        status["slots"] = control.config.guest.slots().into();
+        status["journal_dropped"] = control.store.dropped().into();
+        status["queue"] = json!(control.store.queue_depth()?);
+    }
+    ok(&status)
+}
+
+/// The node's own metrics, and what other parts of the node have registered.
+pub(super) fn metrics(ask: &Ask) -> Outcome {
+    let failed = |error: fmt::Error| Problem::internal(&error);
+    let mut text = String::new();
+    encode_registry(&mut text, &own_metrics(&ask.control)?).map_err(failed)?;
+    let registered = ask.control.metrics.lock().unwrap_or_else(PoisonError::into_inner);
+    encode_registry(&mut text, &registered).map_err(failed)?;
+    encode_eof(&mut text).map_err(failed)?;
+    let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    Ok(Answer { status: StatusCode::OK, content_type, body: text.into_bytes() })
+}
+
+type Labels = [(&'static str, String); 1];
+
+/// Made anew for every look, so that a channel that is gone is gone from here too.
+fn own_metrics(control: &Control) -> Result<Registry, StoreError> {
+    let table = control.tables.load();
+    let depth = control.store.queue_depth()?;
+    let mut registry = Registry::with_prefix("wharf");
+    registry.register(
+        "build",
+        "What runs",
+        Info::new(vec![("version", VERSION.to_owned()), ("engine", control.runtime.compatibility())]),
+    );
+    registry.register("channels", "Channels that the table shows", gauge(table.len() as u64));
+    registry.register("table_revision", "Revision of the desired state that the table shows", gauge(table.revision));
+    registry.register(
+        "instance_slots",
+        "Instances that may live at the same time",
+        gauge(control.config.guest.slots().into()),
+    );
+    let dropped: Counter<u64, AtomicU64> = Counter::default();
+    dropped.inc_by(control.store.dropped());
+    registry.register("journal_dropped", "Rows of the journal that were lost since the start", dropped);
+
+    let queue = Family::<Labels, Gauge<u64, AtomicU64>>::default();
+    for (state, count) in [("queued", depth.queued), ("running", depth.running), ("dead", depth.dead)] {
+        queue.get_or_create(&[("state", state.to_owned())]).set(count);
+    }
+    registry.register("queue_notifications", "Queued notifications by their state", queue);
+
+    let free = Family::<Labels, Gauge<u64, AtomicU64>>::default();
+    let answering = Family::<Labels, Gauge<u64, AtomicU64>>::default();
+    for channel in control.store.desired()?.channels.iter().filter_map(|(channel, _)| table.channel(&channel.name)) {
+        let label = [("channel", channel.name.to_string())];
+        free.get_or_create(&label).set(channel.lane.free() as u64);
+        answering.get_or_create(&label).set(channel.release.as_ref().map_or(0, |release| release.number));
+    }
+    registry.register("channel_in_flight_free", "Calls that the channel could take at once", free);
+    registry.register("channel_release", "Number of the release that answers; 0 = none", answering);
+    Ok(registry)
+}
+
+fn gauge(value: u64) -> Gauge<u64, AtomicU64> {
+    let gauge = Gauge::default();
+    gauge.set(value);
+    gauge
+}

@@ -1,0 +1,137 @@
+//! Releases: deploy, look, activate, roll back.
+
+use bytes::Bytes;
+use http::{StatusCode, header};
+use http_body_util::{BodyDataStream, Full};
+use multer::Multipart;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::ask::{Ask, from_json};
+use super::body::{self, Incoming};
+use super::problem::Problem;
+use super::{Outcome, json, ok};
+use crate::control::{Candidate, Spec};
+use crate::store::{Activation, Release, ReleaseSpec, StoreError, Timestamp};
+
+/// A release as administrators see it.
+#[derive(Serialize)]
+struct View<'a> {
+    channel: &'a str,
+    release: u64,
+    active: bool,
+    created: Timestamp,
+    #[serde(flatten)]
+    spec: &'a ReleaseSpec,
+}
+
+fn view(release: &Release, active: Option<u64>) -> View<'_> {
+    View {
+        channel: &release.channel,
+        release: release.number,
+        active: active == Some(release.number),
+        created: release.created,
+        spec: &release.spec,
+    }
+}
+
+pub(super) fn list(ask: &Ask) -> Outcome {
+    ask.query(&[])?;
+    let channel = ask.channel()?;
+    let releases = ask.control.store.releases(&channel.name)?;
+    ok(&releases.iter().map(|release| view(release, channel.active)).collect::<Vec<_>>())
+}
+
+pub(super) fn show(ask: &Ask) -> Outcome {
+    let channel = ask.channel()?;
+    let no_release = |number| StoreError::NoRelease { channel: channel.name.clone(), number };
+    let number = ask.param("n")?;
+    let number = number.parse().map_err(|_| Problem::malformed(format!("{number:?} is not a release's number")))?;
+    let release = ask.control.store.release(&channel.name, number)?.ok_or_else(|| no_release(number))?;
+    ok(&view(&release, channel.active))
+}
+
+/// Takes a component and makes a release of it.
+pub(super) async fn deploy(ask: &Ask, body: &mut Incoming) -> Outcome {
+    let channel = ask.channel()?.name.clone();
+    let content_type = ask.head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let content_type = content_type.unwrap_or_default();
+    let upload = ask.control.config.admin.upload;
+    let (limit, told) = (upload.len(), format!("{upload} (admin.upload)"));
+    let (component, spec) = if content_type.starts_with("application/wasm") {
+        let spec = spec_of_query(ask)?;
+        (body::read(body, limit, &told).await?, spec)
+    } else if let Ok(boundary) = multer::parse_boundary(content_type) {
+        ask.query(&[])?;
+        // The component's own limit is its admission's; this one bounds what is held in memory.
+        let form = body::read(body, limit + body::LARGEST, &told).await?;
+        parts_of_form(form, boundary).await?
+    } else {
+        let message = "send multipart/form-data with the parts `component` and `spec`, or the component alone as application/wasm";
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content-type", message.to_owned()));
+    };
+    let author = ask.who.name.clone();
+    let deployed = ask.control.deploy(Candidate { channel, component, spec, author }).await?;
+    json(StatusCode::CREATED, &deployed)
+}
+
+fn spec_of_query(ask: &Ask) -> Result<Spec, Problem> {
+    let query = ask.query(&["note", "activate"])?;
+    let mut spec = Spec { activate: query.value("activate")?.unwrap_or(true), ..Spec::default() };
+    spec.note.push_str(query.text("note").unwrap_or_default());
+    Ok(spec)
+}
+
+async fn parts_of_form(form: Bytes, boundary: String) -> Result<(Bytes, Spec), Problem> {
+    let broken = |error: multer::Error| Problem::malformed(format!("the form is broken: {error}"));
+    let mut parts = Multipart::new(BodyDataStream::new(Full::new(form)), boundary);
+    let (mut component, mut spec) = (None, None);
+    while let Some(part) = parts.next_field().await.map_err(broken)? {
+        let name = part.name().unwrap_or_default().to_owned();
+        let bytes = part.bytes().await.map_err(broken)?;
+        match name.as_str() {
+            "component" => component = Some(bytes),
+            "spec" => spec = Some(from_json(&bytes, "the part `spec`")?),
+            _ => {
+                let message = format!("the form has a part {name:?}; it takes `component` and `spec`");
+                return Err(Problem::malformed(message));
+            }
+        }
+    }
+    let missing = || Problem::malformed("the form has no part `component` with the bytes of the .wasm file".to_owned());
+    Ok((component.ok_or_else(missing)?, spec.unwrap_or_default()))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Activate {
+    release: u64,
+    /// `null` = none is expected to be active; absent = whatever is active.
+    #[serde(default, deserialize_with = "given")]
+    #[expect(clippy::option_option, reason = "absent and null mean different things")]
+    expected_active: Option<Option<u64>>,
+}
+
+#[expect(clippy::option_option, reason = "absent and null mean different things")]
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<u64>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+#[derive(Serialize)]
+struct Activated<'a> {
+    channel: &'a str,
+    #[serde(flatten)]
+    activation: Activation,
+}
+
+pub(super) async fn activate(ask: &Ask, body: &mut Incoming) -> Outcome {
+    let wish: Activate = ask.json(body).await?;
+    let channel = &ask.channel()?.name;
+    let activation = ask.control.activate(&ask.who.name, channel, wish.release, wish.expected_active).await?;
+    ok(&Activated { channel, activation })
+}
+
+pub(super) async fn rollback(ask: &Ask) -> Outcome {
+    let channel = &ask.channel()?.name;
+    let activation = ask.control.rollback(&ask.who.name, channel).await?;
+    ok(&Activated { channel, activation })
+}

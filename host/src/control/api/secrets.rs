@@ -1,0 +1,45 @@
+//! Secrets: set, listed by name, deleted; never given back.
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::ask::Ask;
+use super::body::Incoming;
+use super::problem::Problem;
+use super::{Outcome, ok};
+use crate::control::names;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Put {
+    value: String,
+}
+
+/// Largest value: secrets travel in headers.
+const LARGEST: usize = 8 * 1024;
+
+pub(super) fn list(ask: &Ask) -> Outcome {
+    ask.query(&[])?;
+    ok(&ask.control.store.secret_names(&ask.channel()?.name)?)
+}
+
+pub(super) async fn put(ask: &Ask, body: &mut Incoming) -> Outcome {
+    let (channel, name) = (&ask.channel()?.name, ask.param("name")?);
+    names::secret(name)?;
+    let Put { value } = ask.json(body).await?;
+    if value.is_empty() || value.len() > LARGEST {
+        return Err(Problem::malformed(format!("a secret has 1 to {LARGEST} bytes; this one has {}", value.len())));
+    }
+    let version = ask.control.store.put_secret(channel, name, value).await?;
+    tracing::info!(who = ask.who.name, channel, secret = name, version, "set a secret");
+    ok(&json!({"channel": channel, "name": name, "version": version}))
+}
+
+pub(super) async fn delete(ask: &Ask) -> Outcome {
+    let (channel, name) = (&ask.channel()?.name, ask.param("name")?);
+    if !ask.control.store.delete_secret(channel, name).await? {
+        return Err(Problem::not_found("no-such-secret", format!("channel {channel} has no secret {name}")));
+    }
+    tracing::info!(who = ask.who.name, channel, secret = name, "deleted a secret");
+    ok(&json!({"channel": channel, "name": name, "deleted": true}))
+}

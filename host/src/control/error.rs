@@ -1,0 +1,28 @@
+//! Why an administrator's wish was not done.
+
+use crate::guest::LoadError;
+use crate::guest::admission::Refused;
+use crate::store::StoreError;
+
+/// Why an administrator's wish was not done. Nothing that a caller of the edge sees has changed then.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// What was asked for is not well-formed.
+    #[error("{0}")]
+    Invalid(String),
+    /// The component does not fit the contract.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// The component cannot be run.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The store says no.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There is nothing to roll back to.
+    #[error("channel {0} has no release before the active one; activate one by its number instead")]
+    NoPrevious(String),
+    /// A task of ours ended early: a bug, or the node stops.
+    #[error("the work was given up: {0}")]
+    Task(#[from] tokio::task::JoinError),
+}

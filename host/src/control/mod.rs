@@ -1,0 +1,121 @@
+//! The control plane: what administrators do, and the only writer of the table.
+//!
+//! [`Control::deploy`] and [`Control::activate`] do everything that can fail before the store calls a release active;
+//! [`Control::publish`] then turns the desired state into the next table. [`serve`] answers the admin API.
+
+mod api;
+mod deploy;
+mod error;
+mod names;
+mod publish;
+mod spec;
+#[cfg(test)]
+mod tests;
+mod tokens;
+
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::guest::{Plugins, Runtime};
+use crate::listen;
+use crate::store::{Digest, Store};
+use crate::table::Tables;
+
+pub use deploy::{Candidate, Deployed, Timings};
+pub use error::ControlError;
+pub use spec::{Spec, SpecGrants, SpecLimits};
+pub use tokens::{ADMIN_TOKEN, TokenFileError};
+
+/// The control plane of one node.
+pub struct Control {
+    store: Store,
+    plugins: Arc<Plugins>,
+    tables: Arc<Tables>,
+    config: Arc<Config>,
+    runtime: Arc<Runtime>,
+    started: Instant,
+    admin: OnceLock<Digest>,
+    publishing: tokio::sync::Mutex<publish::Publishing>,
+    metrics: std::sync::Mutex<Registry>,
+}
+
+impl Control {
+    /// A control plane that writes to `tables`. Nothing is published yet: call [`Control::publish`] before the edge opens.
+    pub fn new(
+        store: Store,
+        runtime: Arc<Runtime>,
+        plugins: Arc<Plugins>,
+        tables: Arc<Tables>,
+        config: Arc<Config>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            store,
+            plugins,
+            tables,
+            config,
+            runtime,
+            started: Instant::now(),
+            admin: OnceLock::new(),
+            publishing: tokio::sync::Mutex::default(),
+            metrics: std::sync::Mutex::default(),
+        })
+    }
+
+    /// Lets another part of the node add its metrics to what `/metrics` tells.
+    pub fn register_metrics(&self, register: impl FnOnce(&mut Registry)) {
+        register(&mut self.metrics.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    }
+
+    /// Publishes every change of the desired state, whoever made it, and clears away components that nobody uses.
+    /// Runs until `stop`; [`serve`] starts it.
+    pub async fn follow(self: Arc<Self>, stop: CancellationToken) {
+        let mut revision = self.store.watch();
+        let mut retry = tokio::time::interval(publish::RETRY);
+        let mut sweep = tokio::time::interval(SWEEP);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                changed = revision.changed() => if changed.is_err() { return },
+                _ = retry.tick() => {}
+                _ = sweep.tick() => self.sweep().await,
+            }
+            if let Err(error) = self.publish().await {
+                tracing::error!(%error, "cannot publish the channels; the running table stays");
+            }
+        }
+    }
+
+    async fn sweep(&self) {
+        match self.store.sweep_components(SWEEP).await {
+            Ok(gone) if gone.is_empty() => {}
+            Ok(gone) => tracing::info!(components = gone.len(), "removed components that no release uses"),
+            Err(error) => tracing::warn!(%error, "cannot remove unused components"),
+        }
+    }
+}
+
+/// How often unused components are looked for, and how old they must be: longer than any deploy takes.
+const SWEEP: Duration = Duration::from_hours(1);
+
+/// Limits of the admin listener. Its callers are few and known, but an open socket costs them nothing either.
+const LIMITS: listen::Limits = listen::Limits {
+    header_time: Duration::from_secs(10),
+    header_size: 16 * 1024,
+    headers: 100,
+    connections: 256,
+    drain: Duration::from_secs(5),
+};
+
+/// Answers the admin API on `listener` until `stop`, and keeps the table up to date meanwhile.
+pub async fn serve(control: Arc<Control>, listener: TcpListener, stop: CancellationToken) {
+    let following = tokio::spawn(Arc::clone(&control).follow(stop.clone()));
+    listen::serve(listener, LIMITS, move |request| api::answer(Arc::clone(&control), request), stop).await;
+    if let Err(error) = following.await {
+        tracing::error!(%error, "the publisher ended");
+    }
+}

@@ -1,0 +1,152 @@
+//! From the desired state to the next table.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::spec::read_hosts;
+use super::{Control, ControlError};
+use crate::guest::{Environment, Lane, Plugin};
+use crate::store::{self, Digest, StoreError};
+use crate::table::{Channel, Keys, Release, Table};
+
+/// How long a component that could not be loaded is left alone: trying may cost a whole compilation, and every change of
+/// any channel would wait for it.
+pub(super) const RETRY: Duration = Duration::from_mins(1);
+
+/// What the publisher remembers from one table to the next.
+#[derive(Default)]
+pub(super) struct Publishing {
+    /// Components that could not be loaded, and when to try again.
+    failed: HashMap<Digest, Instant>,
+}
+
+impl Publishing {
+    fn rests(&self, digest: &Digest) -> bool {
+        self.failed.get(digest).is_some_and(|again| *again > Instant::now())
+    }
+
+    /// Whether a table of the newest revision may still gain a release.
+    fn unfinished(&self) -> bool {
+        self.failed.keys().any(|digest| !self.rests(digest))
+    }
+}
+
+impl Control {
+    /// Makes the table show the newest desired state. Every request that begins after this returns sees it. Does nothing
+    /// when the table shows it already.
+    ///
+    /// # Errors
+    /// The store cannot be read; the running table stays.
+    pub async fn publish(&self) -> Result<(), StoreError> {
+        let mut publishing = self.publishing.lock().await;
+        let shown = self.tables.load();
+        let newest = *self.store.watch().borrow();
+        if shown.revision >= newest && !publishing.unfinished() {
+            return Ok(());
+        }
+        let began = Instant::now();
+        let desired = self.store.desired()?;
+        publishing
+            .failed
+            .retain(|digest, _| desired.channels.iter().any(|(_, release)| uses(release.as_ref(), digest)));
+        let mut channels = Vec::with_capacity(desired.channels.len());
+        for (channel, release) in desired.channels {
+            let hosts = channel.hosts.clone();
+            let channel = self.channel(&shown, &mut publishing, channel, release).await;
+            channels.push((Arc::new(channel), hosts));
+        }
+        let count = channels.len();
+        self.tables.publish(Table::new(desired.revision, channels));
+        let (revision, us) = (desired.revision, began.elapsed().as_micros());
+        tracing::debug!(revision, channels = count, failed = publishing.failed.len(), us, "published");
+        Ok(())
+    }
+
+    /// A component that was just loaded for an administrator need not rest any longer.
+    pub(super) async fn loads_again(&self, digest: &Digest) {
+        if let Some(again) = self.publishing.lock().await.failed.get_mut(digest) {
+            *again = Instant::now();
+        }
+    }
+
+    async fn channel(
+        &self,
+        shown: &Table,
+        publishing: &mut Publishing,
+        channel: store::Channel,
+        release: Option<store::Release>,
+    ) -> Channel {
+        let before = shown.channel(&channel.name);
+        let name = before.map_or_else(|| Arc::from(channel.name.as_str()), |before| Arc::clone(&before.name));
+        let running = before.and_then(|before| before.release.as_ref());
+        let release = match release {
+            None => None,
+            Some(wanted) => match running.filter(|running| running.number == wanted.number) {
+                Some(running) => Some(Arc::clone(running)),
+                None => self.release(&name, publishing, wanted).await.map(Arc::new),
+            },
+        };
+        let in_flight = self.in_flight(release.as_deref());
+        let lane = before
+            .filter(|_| self.in_flight(running.map(AsRef::as_ref)) == in_flight)
+            .map_or_else(|| Arc::new(Lane::new(in_flight)), |before| Arc::clone(&before.lane));
+        Channel { name, mode: channel.mode, keys: Keys::new(channel.keys), lane, release }
+    }
+
+    fn in_flight(&self, release: Option<&Release>) -> u32 {
+        release.map_or(self.config.call.in_flight, |release| release.in_flight)
+    }
+
+    /// The release, ready to answer; `None` when its component cannot be loaded, which concerns this channel alone.
+    async fn release(
+        &self,
+        channel: &Arc<str>,
+        publishing: &mut Publishing,
+        wanted: store::Release,
+    ) -> Option<Release> {
+        let digest = wanted.spec.digest;
+        if publishing.rests(&digest) {
+            return None;
+        }
+        match self.load(channel, wanted).await {
+            Ok(release) => {
+                publishing.failed.remove(&digest);
+                Some(release)
+            }
+            Err(error) => {
+                tracing::error!(%channel, %digest, %error, retry = ?RETRY, "the active release cannot be loaded; this channel does not answer");
+                publishing.failed.insert(digest, Instant::now() + RETRY);
+                None
+            }
+        }
+    }
+
+    async fn load(&self, channel: &Arc<str>, release: store::Release) -> Result<Release, ControlError> {
+        let plugin = self.plugins.get(&self.store, &release.spec.digest).await?;
+        self.ready(channel, release, plugin)
+    }
+
+    fn ready(&self, channel: &Arc<str>, release: store::Release, plugin: Arc<Plugin>) -> Result<Release, ControlError> {
+        let spec = release.spec;
+        let limits = spec.limits;
+        let hosts = read_hosts(&spec.grants.hosts).map_err(ControlError::Invalid)?;
+        let memory = self.config.guest.memory.len();
+        let asked = limits.memory.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+        let in_flight = self.config.call.in_flight;
+        let environment = Environment { channel: Arc::clone(channel), config: spec.config, grants: spec.grants, hosts };
+        Ok(Release {
+            number: release.number,
+            plugin,
+            environment: Arc::new(environment),
+            memory: asked.map_or(memory, |asked| asked.min(memory)),
+            deadline: limits.deadline_ms.map(Duration::from_millis),
+            in_flight: limits.in_flight.map_or(in_flight, |asked| asked.min(in_flight)),
+            platform_origin: spec.platform_origin,
+        })
+    }
+}
+
+fn uses(release: Option<&store::Release>, digest: &Digest) -> bool {
+    release.is_some_and(|release| release.spec.digest == *digest)
+}

@@ -1,0 +1,223 @@
+//! What a release is to be made of, as its author gives it beside the component.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{ControlError, names};
+use crate::config::{Config, Size};
+use crate::guest::HostPattern;
+use crate::store::{Digest, Grants, LimitOverrides, ReleaseSpec};
+
+/// What a release is made of beside its component: the JSON that the API takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Spec {
+    /// What the component reads as its configuration.
+    pub config: BTreeMap<String, String>,
+    /// What it may reach.
+    pub grants: SpecGrants,
+    /// Names of the secrets it may use.
+    pub secrets: Vec<String>,
+    /// Its own limits, at most the node's.
+    pub limits: SpecLimits,
+    /// Origin of the platform's pages, for those that embed one of ours, such as `https://app.example.com`.
+    pub platform_origin: Option<String>,
+    /// Why it is deployed.
+    pub note: String,
+    /// Whether it becomes the release that answers.
+    pub activate: bool,
+    /// Whether it becomes active without the conformance cases being run against it.
+    pub skip_preflight: bool,
+}
+
+impl Default for Spec {
+    fn default() -> Self {
+        Self {
+            config: BTreeMap::new(),
+            grants: SpecGrants::default(),
+            secrets: Vec::new(),
+            limits: SpecLimits::default(),
+            platform_origin: None,
+            note: String::new(),
+            activate: true,
+            skip_preflight: false,
+        }
+    }
+}
+
+/// What a component may reach.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SpecGrants {
+    /// Hosts: `api.example.com`, `*.example.com`, either with `:PORT`.
+    pub hosts: Vec<String>,
+    /// Its channel's key-value store. On unless it is turned off: nothing in it is anybody else's.
+    pub key_value: bool,
+}
+
+impl Default for SpecGrants {
+    fn default() -> Self {
+        Self { hosts: Vec::new(), key_value: true }
+    }
+}
+
+/// Limits of its own.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SpecLimits {
+    /// Bytes of linear memory.
+    pub memory: Option<u64>,
+    /// Milliseconds for a whole call.
+    pub deadline_ms: Option<u64>,
+    /// Calls at the same time.
+    pub in_flight: Option<u32>,
+}
+
+/// Longest note, so that a list of releases stays a list.
+const LONGEST_NOTE: usize = 1000;
+
+impl Spec {
+    /// Fails with everything that is not well-formed, in one sentence.
+    pub(crate) fn check(&self) -> Result<(), ControlError> {
+        let mut wrong = Vec::new();
+        wrong.extend(read_hosts(&self.grants.hosts).err());
+        wrong.extend(self.secrets.iter().filter_map(|name| names::secret(name).err()).map(|error| error.to_string()));
+        wrong.extend(self.platform_origin.as_deref().and_then(wrong_origin));
+        let limits = [
+            ("limits.memory", self.limits.memory),
+            ("limits.deadline", self.limits.deadline_ms),
+            ("limits.in-flight", self.limits.in_flight.map(u64::from)),
+        ];
+        wrong.extend(
+            limits
+                .iter()
+                .filter(|limit| limit.1 == Some(0))
+                .map(|limit| format!("{} is 0: leave it out for the node's own", limit.0)),
+        );
+        if self.config.keys().any(String::is_empty) {
+            wrong.push("a config key is empty: give it a name".to_owned());
+        }
+        if self.note.len() > LONGEST_NOTE {
+            wrong.push(format!("the note has {} bytes; the limit is {LONGEST_NOTE}", self.note.len()));
+        }
+        if wrong.is_empty() { Ok(()) } else { Err(ControlError::Invalid(wrong.join("; "))) }
+    }
+
+    /// Limits that this node holds lower than the release asks for.
+    pub(crate) fn notes(&self, config: &Config) -> Vec<String> {
+        let mut notes = Vec::new();
+        if let Some(memory) = self.limits.memory.filter(|memory| *memory > config.guest.memory.bytes()) {
+            notes.push(format!(
+                "limits.memory is {}, but this node gives no more than {} (guest.memory)",
+                Size(memory),
+                config.guest.memory
+            ));
+        }
+        if let Some(places) = self.limits.in_flight.filter(|places| *places > config.call.in_flight) {
+            notes.push(format!(
+                "limits.in-flight is {places}, but this node gives no more than {} (call.in-flight)",
+                config.call.in_flight
+            ));
+        }
+        let longest = config.call.sdk_deadline.max(config.call.notification_deadline).max(config.call.async_deadline);
+        if let Some(time) = self.limits.deadline_ms.map(Duration::from_millis).filter(|time| *time > longest) {
+            notes
+                .push(format!("limits.deadline is {time:?}, but this node gives no call more than {longest:?} (call)"));
+        }
+        notes
+    }
+
+    pub(crate) fn grants(&self) -> Grants {
+        Grants { hosts: self.grants.hosts.clone(), key_value: self.grants.key_value }
+    }
+
+    /// The release's parts, with the component and who deploys it.
+    pub(super) fn into_release(self, digest: Digest, author: String) -> ReleaseSpec {
+        ReleaseSpec {
+            digest,
+            grants: self.grants(),
+            config: self.config,
+            secrets: self.secrets,
+            limits: LimitOverrides {
+                memory: self.limits.memory,
+                deadline_ms: self.limits.deadline_ms,
+                in_flight: self.limits.in_flight,
+            },
+            platform_origin: self.platform_origin,
+            author,
+            note: self.note,
+        }
+    }
+}
+
+/// The granted hosts, read; or all that are none.
+pub(super) fn read_hosts(hosts: &[String]) -> Result<Vec<HostPattern>, String> {
+    let (good, wrong): (Vec<_>, Vec<_>) = hosts.iter().map(|host| host.parse::<HostPattern>()).partition(Result::is_ok);
+    if wrong.is_empty() {
+        return Ok(good.into_iter().flatten().collect());
+    }
+    let wrong: Vec<_> = wrong.into_iter().filter_map(Result::err).map(|error| error.to_string()).collect();
+    Err(wrong.join("; "))
+}
+
+fn wrong_origin(text: &str) -> Option<String> {
+    let origin = text.parse::<http::Uri>().ok().filter(|uri| {
+        let plain = !text.ends_with('/') && uri.path() == "/" && uri.query().is_none();
+        let named = uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
+        plain && named && matches!(uri.scheme_str(), Some("https" | "http"))
+    });
+    origin
+        .is_none()
+        .then(|| format!("{text:?} is not an origin: expected such as https://app.example.com, without a path"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_mistake_is_told_at_once() {
+        let spec = Spec {
+            grants: SpecGrants { hosts: vec!["https://a.b".to_owned()], key_value: true },
+            secrets: vec!["small".to_owned()],
+            limits: SpecLimits { memory: Some(0), ..SpecLimits::default() },
+            platform_origin: Some("app.example.com/x".to_owned()),
+            ..Spec::default()
+        };
+        let message = spec.check().unwrap_err().to_string();
+        for part in ["https://a.b", "small", "limits.memory", "app.example.com/x"] {
+            assert!(message.contains(part), "{part}: {message}");
+        }
+    }
+
+    #[test]
+    fn an_origin_has_a_scheme_a_host_and_nothing_else() {
+        for good in ["https://app.example.com", "http://localhost:3000"] {
+            assert_eq!(wrong_origin(good), None, "{good}");
+        }
+        for bad in
+            ["app.example.com", "https://a.b/", "https://a.b/c", "https://a.b?c", "ftp://a.b", "https://u@a.b", "*", ""]
+        {
+            assert!(wrong_origin(bad).is_some(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_empty_spec_is_active_and_has_the_key_value_store() {
+        let spec: Spec = serde_json::from_str("{}").unwrap();
+        assert_eq!(spec, Spec::default());
+        assert!(spec.activate && spec.grants.key_value);
+        assert!(serde_json::from_str::<Spec>(r#"{"limits":{"deadline":5}}"#).is_err());
+    }
+
+    #[test]
+    fn a_limit_above_the_nodes_is_told() {
+        let limits = SpecLimits { memory: Some(1 << 40), deadline_ms: Some(1 << 40), in_flight: Some(1 << 20) };
+        let spec = Spec { limits, ..Spec::default() };
+        assert!(spec.check().is_ok());
+        assert_eq!(spec.notes(&Config::default()).len(), 3);
+        assert!(Spec::default().notes(&Config::default()).is_empty());
+    }
+}
