@@ -92,3 +92,6 @@ pub trait Missing {
         None
     }
 }
+
+#[cfg(test)]
+mod tests;
