@@ -38,7 +38,7 @@ pub(super) struct Deploy {
     /// Only store and compile it; `wharf activate` makes it answer
     #[arg(long)]
     no_activate: bool,
-    /// Let it answer without trying the conformance cases on it first
+    /// Kept for scripts: this version tries no conformance cases before a release answers, so there is nothing to skip
     #[arg(long)]
     skip_preflight: bool,
     #[command(flatten)]

@@ -34,7 +34,6 @@ impl Config {
         ranges.plain("edge.notification-body", edge.notification_body, Size::kib(1)..=Size::mib(256));
         ranges.time("edge.body-time", edge.body_time, 100 * MS..=5 * MINUTE);
         ranges.plain("edge.connections", edge.connections, 1..=1_000_000);
-        ranges.time("edge.idle-time", edge.idle_time, SECOND..=HOUR);
         ranges.plain("edge.json-depth", edge.json_depth, 8..=127);
         ranges.plain("admin.upload", self.admin.upload, Size::kib(1)..=Size::mib(512));
     }

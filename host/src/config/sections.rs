@@ -31,9 +31,6 @@ pub struct Edge {
     pub body_time: Duration,
     /// Open connections.
     pub connections: usize,
-    /// Life of an idle connection.
-    #[serde(with = "values::time")]
-    pub idle_time: Duration,
     /// Deepest nesting of JSON.
     pub json_depth: usize,
 }

@@ -134,7 +134,13 @@ impl Control {
         let memory = self.config.guest.memory.len();
         let asked = limits.memory.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
         let in_flight = self.config.call.in_flight;
-        let environment = Environment { channel: Arc::clone(channel), config: spec.config, grants: spec.grants, hosts };
+        let environment = Environment {
+            channel: Arc::clone(channel),
+            config: spec.config,
+            grants: spec.grants,
+            hosts,
+            secrets: spec.secrets,
+        };
         Ok(Release {
             number: release.number,
             plugin,

@@ -78,7 +78,7 @@ impl Edge {
     pub async fn serve(self: Arc<Self>, listener: TcpListener, stop: CancellationToken) {
         let edge = &self.config.edge;
         let limits = listen::Limits {
-            header_time: edge.header_time.min(edge.idle_time),
+            header_time: edge.header_time,
             header_size: edge.header_size.len(),
             headers: edge.headers,
             connections: edge.connections,

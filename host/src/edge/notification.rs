@@ -32,10 +32,22 @@ pub(super) async fn answer(
     incoming: Incoming,
     began: Instant,
 ) -> Response<Full<Bytes>> {
-    match take(edge, channel, head, incoming, began).await {
+    match take(Arc::clone(&edge), channel, head, incoming, began).await {
         Ok(response) => response,
-        Err(problem) => problem.into_plain(),
+        Err(problem) => not_taken(&edge.config.notification, &problem),
     }
+}
+
+/// The answer to a notification that is not taken: its platform looks at the envelope, everybody else at the status and the events.
+fn not_taken(settings: &config::Notification, problem: &Problem) -> Response<Full<Bytes>> {
+    #[derive(Serialize)]
+    struct NotTaken {
+        #[serde(flatten)]
+        reply: Reply<()>,
+        events: [wharf_protocol::sdk::reports::Event; 1],
+    }
+    let body = NotTaken { reply: written(settings, problem.refusal(), None, None), events: [problem.event()] };
+    problem.dress(reply::json(problem.status(), &body), None)
 }
 
 async fn take(
@@ -288,6 +300,15 @@ fn envelope<D: Serialize>(
     force_validation: Option<bool>,
     data: Option<D>,
 ) -> Response<Full<Bytes>> {
+    reply::json(200, &written(settings, verdict, force_validation, data))
+}
+
+fn written<D>(
+    settings: &config::Notification,
+    verdict: Verdict,
+    force_validation: Option<bool>,
+    data: Option<D>,
+) -> Reply<D> {
     let levels = &settings.error_level;
     let error_level = match verdict.level {
         ErrorLevel::Ok => levels.ok,
@@ -296,15 +317,12 @@ fn envelope<D: Serialize>(
         ErrorLevel::Error => levels.error,
         ErrorLevel::Critical => levels.critical,
     };
-    reply::json(
-        200,
-        &Reply {
-            success: verdict.success,
-            message: verdict.message,
-            error_level,
-            error_code: verdict.code,
-            force_validation,
-            data,
-        },
-    )
+    Reply {
+        success: verdict.success,
+        message: verdict.message,
+        error_level,
+        error_code: verdict.code,
+        force_validation,
+        data,
+    }
 }

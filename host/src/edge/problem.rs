@@ -191,16 +191,27 @@ impl Problem {
     /// empty list of orders would end the platform's paging as if all were well.
     pub(super) fn into_sdk(self, interaction: Interaction, call_id: Option<&str>) -> Response<Full<Bytes>> {
         let status = if self.is_refusal() && interaction.reports_events() { 200 } else { self.status };
-        let mut event = Event::error(&*self.code, &*self.message);
+        let mut event = self.event();
         event.diagnostic_data = call_id.map(|id| format!("call {id}"));
         let body = Body { status: interaction.reports_status().then_some(Status::Fail), events: vec![event], call_id };
         self.dress(reply::json(status, &body), call_id)
     }
 
-    /// The answer where nobody could be asked: no channel, no such path, a notification that is not taken.
+    /// The answer where nobody could be asked: no channel, no such path.
     pub(super) fn into_plain(self) -> Response<Full<Bytes>> {
-        let body = Body { status: None, events: vec![Event::error(&*self.code, &*self.message)], call_id: None };
+        let body = Body { status: None, events: vec![self.event()], call_id: None };
         self.dress(reply::json(self.status, &body), None)
+    }
+
+    /// It as an event.
+    pub(super) fn event(&self) -> Event {
+        Event::error(&*self.code, &*self.message)
+    }
+
+    /// The envelope's part of the answer to a notification that is not taken: the caller's mistake is an error, ours critical.
+    pub(super) fn refusal(&self) -> Verdict {
+        let level = if self.status < 500 { ErrorLevel::Error } else { ErrorLevel::Critical };
+        Verdict::failed(level, &*self.code, &*self.message)
     }
 
     /// The envelope's part of a notification's answer: a guest's refusal is an error, everything else critical.

@@ -28,6 +28,8 @@ pub struct Environment {
     pub grants: Grants,
     /// The granted hosts, read.
     pub hosts: Vec<HostPattern>,
+    /// Names of the secrets that may be put into its requests.
+    pub secrets: Vec<String>,
 }
 
 /// The request body, for `raw-request`.

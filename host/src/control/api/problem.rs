@@ -59,6 +59,9 @@ impl From<StoreError> for Problem {
             StoreError::NoEvent(_) => (StatusCode::NOT_FOUND, "no-such-notification"),
             StoreError::Full(_) => (StatusCode::INSUFFICIENT_STORAGE, "disk-full"),
             StoreError::Locked(_) => (StatusCode::SERVICE_UNAVAILABLE, "locked"),
+            StoreError::NoComponent(_) | StoreError::CorruptComponent { .. } => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "component-damaged")
+            }
             StoreError::Stopped => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
             _ => return Self::internal(&error),
         };

@@ -93,6 +93,12 @@ impl Sender {
         Ok(target)
     }
 
+    /// A secret's value, if the release names it.
+    fn secret(&self, name: &str) -> Option<String> {
+        let named = self.environment.secrets.iter().any(|secret| secret == name);
+        if named { self.store.secret(&self.environment.channel, name).ok().flatten() } else { None }
+    }
+
     /// Replaces each `{{secret:NAME}}` in header values. The values never enter the guest.
     fn put_secrets(&self, request: &mut Request<WasiBody>) -> Result<(), Error> {
         for value in request.headers_mut().values_mut() {
@@ -100,8 +106,8 @@ impl Sender {
             if !text.contains(MARK) {
                 continue;
             }
-            let filled = fill(text, |name| self.store.secret(&self.environment.channel, name).ok().flatten()).map_err(|name| {
-                tracing::info!(channel = %self.environment.channel, secret = name, "refused a request: it names a secret that is not set");
+            let filled = fill(text, |name| self.secret(name)).map_err(|name| {
+                tracing::info!(channel = %self.environment.channel, secret = name, "refused a request: the release does not name this secret, or it is not set");
                 Error::HttpRequestDenied
             })?;
             *value = HeaderValue::try_from(filled).map_err(|_| Error::HttpRequestDenied)?;
