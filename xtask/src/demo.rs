@@ -61,7 +61,7 @@ fn swap_under_calls(node: &Node, plugin: &Path) -> anyhow::Result<()> {
     let (first, second) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let release = std::thread::scope(|scope| {
         let callers: Vec<_> = (0..2).map(|_| scope.spawn(|| call_until(node, &stop, &first, &second))).collect();
-        let swapped = swap(node, plugin, &second);
+        let swapped = swap(node, plugin, &first, &second);
         stop.store(true, Ordering::Relaxed);
         for caller in callers {
             caller.join().map_err(|_| anyhow::anyhow!("a caller panicked"))??;
@@ -74,24 +74,24 @@ fn swap_under_calls(node: &Node, plugin: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn swap(node: &Node, plugin: &Path, second: &AtomicUsize) -> anyhow::Result<Value> {
-    let deployed = node.wharf(&[
-        "deploy",
-        CHANNEL,
-        &plugin.to_string_lossy(),
-        "--set",
-        "orders=3",
-        "--set",
-        "sku_fanout=related_skus",
-        "--note",
-        "second release",
-    ])?;
-    let until = Instant::now() + Duration::from_secs(20);
-    while second.load(Ordering::Relaxed) < 50 {
-        ensure!(Instant::now() < until, "the second release answered no calls within 20 s");
+/// Deploys the second release in the middle of the calls.
+fn swap(node: &Node, plugin: &Path, first: &AtomicUsize, second: &AtomicUsize) -> anyhow::Result<Value> {
+    enough(first, "first")?;
+    let plugin = plugin.to_string_lossy();
+    let settings = ["--set", "orders=3", "--set", "sku_fanout=related_skus", "--note", "second release"];
+    let deployed = node.wharf(&[&["deploy", CHANNEL, &*plugin], &settings[..]].concat())?;
+    enough(second, "second")?;
+    Ok(deployed["release"].clone())
+}
+
+/// Waits until a release has answered some calls.
+fn enough(calls: &AtomicUsize, which: &str) -> anyhow::Result<()> {
+    let until = Instant::now() + Duration::from_secs(30);
+    while calls.load(Ordering::Relaxed) < 500 {
+        ensure!(Instant::now() < until, "the {which} release did not answer 500 calls within 30 s");
         std::thread::yield_now();
     }
-    Ok(deployed["release"].clone())
+    Ok(())
 }
 
 fn call_until(node: &Node, stop: &AtomicBool, first: &AtomicUsize, second: &AtomicUsize) -> anyhow::Result<()> {
