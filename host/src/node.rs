@@ -35,12 +35,22 @@ pub struct Options {
 ///
 /// # Errors
 /// Anything that keeps it from starting, with the key, the file or the flag that helps.
+#[expect(clippy::needless_pass_by_value, reason = "a node owns what it was started with")]
 pub fn run(options: Options) -> anyhow::Result<()> {
     telemetry::start();
     let config = Arc::new(load_config(options.config.as_deref())?);
     warn_unconfirmed(&config);
-    let workers = Builder::new_multi_thread().thread_name("edge").enable_all().build().context("failed to start the edge's threads")?;
-    let admins = Builder::new_multi_thread().worker_threads(1).thread_name("admin").enable_all().build().context("failed to start the admin thread")?;
+    let workers = Builder::new_multi_thread()
+        .thread_name("edge")
+        .enable_all()
+        .build()
+        .context("failed to start the edge's threads")?;
+    let admins = Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("admin")
+        .enable_all()
+        .build()
+        .context("failed to start the admin thread")?;
     let edge_listener = bind(&workers, options.edge.unwrap_or(config.edge.listen), "--edge")?;
     let admin_listener = bind(&admins, options.admin.unwrap_or(config.admin.listen), "--admin")?;
     let node = Node::open(&options, config, &admins)?;
@@ -60,9 +70,11 @@ impl Node {
     fn open(options: &Options, config: Arc<Config>, admins: &Runtime) -> anyhow::Result<Self> {
         let store = Store::open(&options.data, Retention::from(&*config))?;
         let runtime = Arc::new(guest::Runtime::new(Arc::clone(&config), store.clone())?);
-        let plugins = Arc::new(Plugins::open(Arc::clone(&runtime), options.data.join("cache"), options.config.clone())?);
+        let plugins =
+            Arc::new(Plugins::open(Arc::clone(&runtime), options.data.join("cache"), options.config.clone())?);
         let tables = Arc::new(Tables::default());
-        let control = Control::new(store.clone(), Arc::clone(&runtime), plugins, Arc::clone(&tables), Arc::clone(&config));
+        let control =
+            Control::new(store.clone(), Arc::clone(&runtime), plugins, Arc::clone(&tables), Arc::clone(&config));
         control.open_admin_token(&options.data)?;
         admins.block_on(control.publish()).context("failed to load what was active")?;
         let edge = Arc::new(Edge::new(Arc::clone(&config), tables, runtime, store)?);
@@ -70,7 +82,13 @@ impl Node {
     }
 
     /// Serves until a signal, then stops in order: no more readiness, no more connections, what is under way ends.
-    fn serve(self, workers: &Runtime, admins: &Runtime, edge_listener: TcpListener, admin_listener: TcpListener) -> anyhow::Result<()> {
+    fn serve(
+        self,
+        workers: &Runtime,
+        admins: &Runtime,
+        edge_listener: TcpListener,
+        admin_listener: TcpListener,
+    ) -> anyhow::Result<()> {
         let stop = CancellationToken::new();
         let admin = admins.spawn(control::serve(Arc::clone(&self.control), admin_listener, stop.child_token()));
         let delivery = workers.spawn(Delivery::new(Arc::clone(&self.edge)).run(stop.child_token()));
@@ -94,7 +112,9 @@ fn load_config(file: Option<&Path>) -> anyhow::Result<Config> {
 /// Literals of the notification platform that its documents do not give.
 fn warn_unconfirmed(config: &Config) {
     if !config.notification.error_level_confirmed {
-        tracing::warn!("the numbers of notification.error-level are unconfirmed: check them with the platform, then set notification.error-level-confirmed");
+        tracing::warn!(
+            "the numbers of notification.error-level are unconfirmed: check them with the platform, then set notification.error-level-confirmed"
+        );
     }
     let words = &config.notification.payment_status;
     if words.paid.is_none() || words.declined.is_none() || words.pending.is_none() {
@@ -104,7 +124,9 @@ fn warn_unconfirmed(config: &Config) {
 
 fn bind(runtime: &Runtime, address: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {
     runtime.block_on(TcpListener::bind(address)).map_err(|error| {
-        let advice = format!("failed to listen on {address}; choose another address with {flag}, or a free port with {flag} 127.0.0.1:0");
+        let advice = format!(
+            "failed to listen on {address}; choose another address with {flag}, or a free port with {flag} 127.0.0.1:0"
+        );
         anyhow::Error::new(error).context(advice)
     })
 }

@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn digits_beyond_64_bits_are_rounded_half_to_even() {
-        assert_eq!(decimal("1.0000000000000000050"), (1_000_000_000_000_000_00, 17));
+        assert_eq!(decimal("1.0000000000000000050"), (100_000_000_000_000_000, 17));
         assert_eq!(decimal("0.12345678901234567850"), (123_456_789_012_345_678, 18));
         assert_eq!(decimal("1e-40"), (0, 18));
     }

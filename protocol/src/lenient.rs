@@ -121,8 +121,8 @@ where
 
 struct IntegerVisitor;
 
-/// 2^63, the first float beyond a 64-bit integer.
-const I64_END: f64 = 9_223_372_036_854_775_808.0;
+/// 2^53: below it a float is the very integer that was written.
+const EXACT: f64 = 9_007_199_254_740_992.0;
 
 impl Visitor<'_> for IntegerVisitor {
     type Value = Option<i64>;
@@ -141,9 +141,9 @@ impl Visitor<'_> for IntegerVisitor {
             .map_err(|_| E::custom(format_args!("{number} is more than 9223372036854775807")))
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "the guard keeps it within i64")]
+    #[expect(clippy::cast_possible_truncation, reason = "the guard keeps it exact")]
     fn visit_f64<E: Error>(self, number: f64) -> Result<Self::Value, E> {
-        if number.fract() == 0.0 && (-I64_END..I64_END).contains(&number) {
+        if number.fract() == 0.0 && number.abs() < EXACT {
             Ok(Some(number as i64))
         } else {
             Err(E::custom(format_args!("{number} is not an integer of at most 64 bits")))
@@ -186,7 +186,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
         let mut list = Vec::new();
-        while let Some(item) = seq.next_element()? {
+        while let Some(Object(item)) = seq.next_element()? {
             list.push(item);
         }
         Ok(list)
@@ -202,6 +202,26 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
 
     fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
         Ok(Vec::new())
+    }
+}
+
+/// A record that is written as an object; serde would take an array of its values too.
+#[derive(Debug)]
+pub struct Object<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ObjectVisitor<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+            type Value = Object<T>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+            }
+        }
+        deserializer.deserialize_map(ObjectVisitor(PhantomData))
     }
 }
 
@@ -315,11 +335,28 @@ mod tests {
 
     #[test]
     fn integers_beyond_64_bits_and_fractions_are_refused() {
-        for number in ["9223372036854775808", "1.5", "1e40", "\"abc\"", "true", "{}"] {
+        for number in [
+            "9223372036854775808",
+            "-9223372036854775809",
+            "9007199254740993.0",
+            "1.5",
+            "1e40",
+            "\"abc\"",
+            "true",
+            "{}",
+        ] {
             let json = format!(r#"{{"inventory_updates":[{{"sku":"A","quantity_available":{number}}}]}}"#);
             assert!(serde_json::from_str::<InventoryPushRequest<'_>>(&json).is_err(), "{number}");
         }
         assert!(serde_json::from_str::<SettlePaymentRequest<'_>>(r#"{"order":{"grand_total":1e999}}"#).is_err());
+    }
+
+    #[test]
+    fn an_array_is_not_read_as_a_record() {
+        for json in [r#"{"inventory_updates":[["A",1,[]]]}"#, r#"{"inventory_updates":[{"quantity_detail":[[]]}]}"#] {
+            let error = serde_json::from_str::<InventoryPushRequest<'_>>(json).unwrap_err();
+            assert!(error.to_string().contains("expected an object"), "{error}");
+        }
     }
 
     #[test]

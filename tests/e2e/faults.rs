@@ -200,6 +200,6 @@ fn failed_notifications_are_envelopes_at_level_critical() {
             "{event}"
         );
         assert!(envelope.get("data").is_none(), "no status and no prices: {envelope}");
-        assert_eq!(envelope.get("forceValidation").cloned(), (event == "document.validation").then(|| json!(false)));
+        assert_eq!(envelope.get("forceValidation").cloned(), (event == "document.validation").then_some(json!(false)));
     }
 }

@@ -90,11 +90,12 @@ impl Host {
 
     /// A node over an existing data directory.
     fn over(data: Arc<TempDir>, config: Option<PathBuf>) -> Self {
-        let mut command = Command::new(program());
-        command.args(["serve", "--edge", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--data"]).arg(data.path());
-        if let Some(config) = &config {
-            command.arg("--config").arg(config);
-        }
+        let command = serve(data.path(), config.as_deref());
+        Self::started_by(command, data, config)
+    }
+
+    /// A node that this command starts; see [`serve`].
+    pub(crate) fn started_by(mut command: Command, data: Arc<TempDir>, config: Option<PathBuf>) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let log = drain(child.stderr.take().unwrap());
         let mut line = String::new();
@@ -110,10 +111,15 @@ impl Host {
     }
 
     /// Kills the node where it stands, and starts another over the same data.
-    pub(crate) fn kill_and_restart(mut self) -> Self {
+    pub(crate) fn kill_and_restart(self) -> Self {
+        self.kill().start()
+    }
+
+    /// Kills the node where it stands.
+    pub(crate) fn kill(mut self) -> Remains {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        Self::over(Arc::clone(&self.data), self.config.clone())
+        Remains { data: Arc::clone(&self.data), config: self.config.clone(), log: self.log() }
     }
 
     /// Asks the node to stop (SIGTERM) and gives its exit code.
@@ -155,9 +161,22 @@ impl Host {
 
     /// Runs the command line against this node.
     pub(crate) fn cli(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap()
+    }
+
+    /// The command line against this node, not yet running.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(program());
         command.args(args).env("WHARF_ADMIN_URL", format!("http://{}", self.admin)).env("WHARF_TOKEN", &self.token);
-        command.stdin(Stdio::null()).output().unwrap()
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs the command line against this node, which must say no; gives the exit code and what it says.
+    pub(crate) fn refuses(&self, args: &[&str]) -> (Option<i32>, String) {
+        let output = self.cli(args);
+        assert!(!output.status.success(), "wharf {} was done", args.join(" "));
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
     }
 
     /// Runs the command line with `--json` and gives its answer; it must succeed.
@@ -232,6 +251,43 @@ impl Host {
             &body,
         )
     }
+}
+
+/// What a killed node leaves behind.
+pub(crate) struct Remains {
+    data: Arc<TempDir>,
+    config: Option<PathBuf>,
+    /// What it had logged.
+    pub(crate) log: String,
+}
+
+impl Remains {
+    /// The data directory.
+    pub(crate) fn data(&self) -> &Path {
+        self.data.path()
+    }
+
+    /// Another node over the same data.
+    pub(crate) fn start(self) -> Host {
+        Host::over(self.data, self.config)
+    }
+}
+
+/// The command that serves a data directory on free ports.
+pub(crate) fn serve(data: &Path, config: Option<&Path>) -> Command {
+    let mut command = Command::new(program());
+    command.args(["serve", "--edge", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--data"]).arg(data);
+    if let Some(config) = config {
+        command.arg("--config").arg(config);
+    }
+    command
+}
+
+/// Runs the command line without a server.
+pub(crate) fn alone(args: &[&str]) -> Output {
+    let mut command = Command::new(program());
+    command.args(args).env_remove("WHARF_ADMIN_URL").env_remove("WHARF_TOKEN").stdin(Stdio::null());
+    command.output().unwrap()
 }
 
 impl Drop for Host {

@@ -1,6 +1,23 @@
 //! The real program, spawned, called as the platforms call it, and mistreated.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "a test fails by panicking, and says why")]
 
+mod admin;
+mod admission;
+mod bad_heads;
+mod bad_input;
 mod faults;
 mod host;
 mod house;
+mod interactions;
+mod keys;
+mod manage;
+mod notifications;
+mod orders;
+mod outbound;
+mod payment_page;
+mod queue;
+mod restart;
+mod settings;
+mod swap;
+mod verifier;
 mod wire;

@@ -1,123 +1,299 @@
-//! The payment page that the platform shows in a frame.
+//! The page that the platform shows in a frame: what it may load, who may frame it, and which forms count.
 
-use std::path::PathBuf;
+use std::path::Path;
 
-use crate::host::{Host, plugin};
+use crate::host::{Host, Keys, plugin};
 use crate::wire::{self, Answer};
 
-const QUERY: &str = "storeID=3&objectTypeID=3&entityID=77&entityTypeID=5&paymentMethodID=2&winLangID=1033";
+const ORIGIN: &str = "https://shop.example";
+const QUERY: &str = "storeID=4&objectTypeID=3&entityTypeID=2&entityID=71820&paymentMethodID=5&winLangID=1033";
+const FORM: &str = "application/x-www-form-urlencoded";
 
-/// A node whose channel `shop` runs the reference plugin, framed by this origin if there is one.
-fn shop(origin: Option<&str>, config: &str) -> (Host, String) {
-    let host = Host::with_config(config);
-    let keys = host.channel("shop");
-    let folder = host.data().join("upload");
-    std::fs::create_dir(&folder).unwrap();
-    let file: PathBuf = folder.join("reference.wasm");
-    std::fs::copy(plugin("reference"), &file).unwrap();
-    let origin = origin.map(|origin| format!("platform-origin = \"{origin}\"\n")).unwrap_or_default();
-    std::fs::write(folder.join("wharf.toml"), format!("name = \"shop\"\n{origin}")).unwrap();
-    host.wharf(&["deploy", "shop", file.to_str().unwrap()]);
-    let url = format!("http://{}/channels/shop/payment/{}", host.edge, keys.payment);
-    (host, url)
+struct Page {
+    host: Host,
+    keys: Keys,
 }
 
-fn open(url: &str, localisation: &str) -> Answer {
-    wire::send("GET", &format!("{url}?{QUERY}&localisation={localisation}"), &[], "")
+impl Page {
+    /// A node whose channel shows the reference plugin's page.
+    fn new(config: &str) -> Self {
+        let host = Host::with_config(config);
+        let keys = host.serving("acme", "reference", &[]);
+        Self { host, keys }
+    }
+
+    /// The same, framed by [`ORIGIN`], as a manifest beside the component says.
+    fn framed(config: &str) -> Self {
+        let host = Host::with_config(config);
+        let keys = host.channel("acme");
+        deploy_framed(&host, "reference", "");
+        Self { host, keys }
+    }
+
+    fn url(&self, query: &str) -> String {
+        format!("http://{}/channels/acme/payment/{}?{query}", self.host.edge, self.keys.payment)
+    }
+
+    fn open(&self, query: &str) -> Answer {
+        let page = wire::send("GET", &self.url(query), &[], "");
+        guarded(&page);
+        page
+    }
+
+    fn submit(&self, query: &str, form: &str) -> Answer {
+        let page = wire::send("POST", &self.url(query), &[("content-type", FORM)], form);
+        guarded(&page);
+        page
+    }
 }
 
-fn submit(url: &str, token: &str, decision: &str) -> Answer {
-    let form = [("content-type", "application/x-www-form-urlencoded")];
-    wire::send(
-        "POST",
-        &format!("{url}?{QUERY}&localisation=en"),
-        &form,
-        &format!("form-token={token}&decision={decision}"),
-    )
+fn deploy_framed(host: &Host, name: &str, config: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let (component, manifest) = (folder.path().join("page.wasm"), folder.path().join("wharf.toml"));
+    std::fs::copy(plugin(name), &component).unwrap();
+    std::fs::write(&manifest, format!("name = \"page\"\nplatform-origin = \"{ORIGIN}\"\n[config]\n{config}")).unwrap();
+    let text = |path: &Path| path.to_str().unwrap().to_owned();
+    host.wharf(&["deploy", "acme", &text(&component), "--manifest", &text(&manifest)]);
 }
 
-/// The hidden field's value.
-fn token(page: &Answer) -> String {
-    let (_, rest) =
-        page.body.split_once("name=\"form-token\" value=\"").unwrap_or_else(|| panic!("no form token: {page:?}"));
-    rest.split('"').next().unwrap().to_owned()
+/// What holds for every page, also for one that says no.
+fn guarded(page: &Answer) {
+    assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"), "{page:?}");
+    assert_eq!(
+        (page.header("referrer-policy"), page.header("x-content-type-options")),
+        (Some("no-referrer"), Some("nosniff"))
+    );
+    assert_eq!((page.header("cache-control"), page.header("set-cookie")), (Some("no-store"), None));
+    let policy = policy(page);
+    for part in ["default-src 'none'", "form-action 'self'", "base-uri 'none'", "frame-ancestors "] {
+        assert!(policy.contains(part), "{part} is not in {policy}");
+    }
+    let script = policy.split("script-src").nth(1).and_then(|rest| rest.split(';').next()).unwrap();
+    assert!(!script.contains("unsafe") && !script.contains('*'), "{policy}");
+    assert!(!policy.contains("frame-ancestors *"), "{policy}");
 }
 
 fn policy(page: &Answer) -> &str {
     page.header("content-security-policy").unwrap_or_else(|| panic!("no policy: {page:?}"))
 }
 
-#[test]
-fn the_page_speaks_the_users_language_under_a_strict_policy() {
-    let (_host, url) = shop(Some("https://office.example"), "");
-    let english = open(&url, "en");
-    assert_eq!((english.status, english.header("content-type")), (200, Some("text/html; charset=utf-8")));
-    assert!(english.body.contains("lang=\"en\"") && english.body.contains("<form"), "{}", english.body);
-    assert!(open(&url, "fr").body.contains("lang=\"fr\""));
-    let policy = policy(&english);
-    assert!(policy.contains("default-src 'none'") && policy.contains("script-src 'none'"), "{policy}");
-    assert!(
-        policy.contains("frame-ancestors https://office.example") && policy.contains("form-action 'self'"),
-        "{policy}"
-    );
-    assert_eq!(english.header("referrer-policy"), Some("no-referrer"));
-    assert_eq!(english.header("cache-control"), Some("no-store"));
+/// The form's token.
+fn token(page: &Answer) -> String {
+    let field =
+        page.body.split("name=\"form-token\" value=\"").nth(1).unwrap_or_else(|| panic!("no form in {}", page.body));
+    field.split('"').next().unwrap().to_owned()
+}
+
+fn is_quiet(page: &Answer) {
+    assert!(policy(page).contains("script-src 'none'"), "{page:?}");
+    assert!(!page.body.to_lowercase().contains("<script") && !page.body.contains("postMessage"), "{page:?}");
 }
 
 #[test]
-fn without_a_platform_origin_nobody_may_frame_the_page() {
-    let (_host, url) = shop(None, "");
-    assert!(policy(&open(&url, "en")).contains("frame-ancestors 'none'"));
-}
-
-#[test]
-fn a_wrong_token_opens_nothing_and_says_nothing() {
-    let (host, url) = shop(None, "");
-    let wrong = wire::send("GET", &format!("http://{}/channels/shop/payment/wrong?{QUERY}", host.edge), &[], "");
-    let nobody = wire::send("GET", &format!("http://{}/channels/nobody/payment/wrong?{QUERY}", host.edge), &[], "");
-    assert_eq!((wrong.status, nobody.status), (401, 401));
-    assert_eq!(wrong.body, nobody.body);
-    assert!(!wrong.body.contains("<form"));
-    assert_eq!(wire::send("PUT", &url, &[], "").status, 405);
-}
-
-#[test]
-fn a_form_counts_only_with_the_pages_own_token() {
-    let (_host, url) = shop(None, "");
-    let page = open(&url, "en");
-    for forged in ["", "x", &"A".repeat(43)] {
-        assert_eq!(submit(&url, forged, "pay").status, 403, "{forged:?}");
+fn a_page_speaks_the_users_language_and_nobody_may_frame_it_unless_told() {
+    let page = Page::new("");
+    for (language, lang, word) in [
+        ("en", "en", "Payment"),
+        ("fr", "fr", "Paiement"),
+        ("fr-CA", "fr", "Paiement"),
+        ("gb", "en", "Payment"),
+        ("", "en", "Payment"),
+        ("%00", "en", "Payment"),
+    ] {
+        let shown = page.open(&format!("{QUERY}&localisation={language}"));
+        assert_eq!(shown.status, 200);
+        assert!(
+            shown.body.contains(&format!("<html lang=\"{lang}\">")) && shown.body.contains(word),
+            "{language}: {}",
+            shown.body
+        );
+        assert!(shown.header("wharf-call-id").is_some() && shown.body.contains("<form method=\"post\">"), "{shown:?}");
+        assert!(policy(&shown).ends_with("frame-ancestors 'none'"), "{shown:?}");
+        is_quiet(&shown);
     }
-    assert!(open(&url, "en").body.contains("<form"), "a forged form changed nothing");
-    // The token belongs to the address of the page that was opened, the language among it.
-    let paid = submit(&url, &token(&page), "pay");
-    assert_eq!(paid.status, 200, "{paid:?}");
-    assert!(paid.body.contains("The payment was made"), "{}", paid.body);
-    assert!(!open(&url, "en").body.contains("<form"), "what is paid is not offered again");
+    let page = Page::framed("");
+    let shown = page.open(QUERY);
+    assert!(policy(&shown).ends_with(&format!("frame-ancestors {ORIGIN}")), "{shown:?}");
+    is_quiet(&shown);
+    page.host.deploy("acme", "reference", &[]);
+    assert!(policy(&page.open(QUERY)).ends_with("frame-ancestors 'none'"), "the origin belongs to the release");
 }
 
 #[test]
-fn the_platforms_window_is_told_in_the_configured_words_and_nobody_else() {
-    let (_host, url) =
-        shop(Some("https://office.example"), "[notification.post-message]\nsuccess = \"</script>PAID\"\n");
-    let page = open(&url, "en");
-    assert!(!page.body.contains("<script"));
-    let paid = submit(&url, &token(&page), "pay");
-    let policy = policy(&paid).to_owned();
-    let nonce = policy.split_once("'nonce-").map(|(_, rest)| rest.split('\'').next().unwrap().to_owned()).unwrap();
-    let script = format!(
-        "<script nonce=\"{nonce}\">parent.postMessage(\"\\u003c/script>PAID\",\"https://office.example\")</script>"
+fn an_origin_that_is_none_is_refused_at_the_deploy() {
+    let host = Host::start();
+    host.channel("acme");
+    let folder = tempfile::tempdir().unwrap();
+    let manifest = folder.path().join("wharf.toml");
+    for origin in [
+        "*",
+        "https://*.example",
+        "https://a.example; script-src *",
+        "https://a.example/path",
+        "javascript:alert(1)",
+        "https://a.example https://b.example",
+        "a.example",
+    ] {
+        std::fs::write(&manifest, format!("platform-origin = {}\n", serde_json::Value::from(origin))).unwrap();
+        let component = plugin("reference");
+        let output = host.cli(&[
+            "deploy",
+            "acme",
+            component.to_str().unwrap(),
+            "--manifest",
+            manifest.to_str().unwrap(),
+            "--json",
+        ]);
+        let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && said.contains("origin"), "{origin}: {said}");
+    }
+}
+
+#[test]
+fn a_wrong_token_opens_a_page_that_says_so() {
+    let page = Page::new("");
+    for path in ["payment/wrong", "payment/wrong?localisation=fr", "payment/%3Cscript%3E"] {
+        for method in ["GET", "POST"] {
+            let shown = wire::send(method, &format!("http://{}/channels/acme/{path}", page.host.edge), &[], "");
+            assert_eq!(shown.status, 401);
+            guarded(&shown);
+            is_quiet(&shown);
+            assert!(policy(&shown).ends_with("frame-ancestors 'none'"));
+        }
+    }
+}
+
+#[test]
+fn a_form_counts_with_the_token_of_its_own_page_only() {
+    let page = Page::new("");
+    let good = token(&page.open(QUERY));
+    let other_page = token(&page.open(&QUERY.replace("71820", "71821")));
+    let keys = page.host.serving("other", "reference", &[]);
+    let other_channel = token(&wire::send(
+        "GET",
+        &format!("http://{}/channels/other/payment/{}?{QUERY}", page.host.edge, keys.payment),
+        &[],
+        "",
+    ));
+    assert!(good.len() >= 40 && good != other_page && good != other_channel);
+    let cut = &good[1..];
+    for form in [
+        "",
+        "decision=pay",
+        "decision=pay&form-token=",
+        "decision=pay&form-token=wrong",
+        &format!("form-token={cut}&decision=pay"),
+        &format!("form-token={other_page}&decision=pay"),
+        &format!("form-token={other_channel}&decision=pay"),
+        &format!("form-token=x&form-token={good}&decision=pay"),
+        "{\"form-token\":1}",
+    ] {
+        let refused = page.submit(QUERY, form);
+        assert_eq!(refused.status, 403, "{form}");
+        is_quiet(&refused);
+    }
+    assert_eq!(
+        page.submit(&format!("{QUERY}&x=1"), &format!("form-token={good}&decision=pay")).status,
+        403,
+        "another address"
     );
-    assert!(paid.body.contains(&script), "{}", paid.body);
-    assert_eq!(paid.body.matches("<script").count(), 1);
+    assert!(page.open(QUERY).body.contains("<form"), "nothing was paid so far");
+    let paid = page.submit(QUERY, &format!("decision=pay&form-token={good}"));
+    assert_eq!(paid.status, 200);
+    assert!(paid.body.contains("The payment was made"), "{}", paid.body);
+    is_quiet(&paid);
+    let reopened = page.open(QUERY);
+    assert!(reopened.body.contains("The payment was made") && !reopened.body.contains("<form"), "{}", reopened.body);
+
+    let declined = QUERY.replace("71820", "5");
+    let form = format!("form-token={}&decision=decline", token(&page.open(&declined)));
+    assert!(page.submit(&declined, &form).body.contains("declined"));
+    let restarted = Page { host: page.host.kill_and_restart(), keys: page.keys };
+    assert!(restarted.open(QUERY).body.contains("The payment was made"));
 }
 
 #[test]
-fn a_failing_plugin_leaves_a_static_page_without_script() {
-    let host = Host::with_config("[notification.post-message]\nsuccess = \"PAID\"\nerror = \"FAILED\"\n");
-    let keys = host.serving("bad", "chaos", &["behaviour=trap"]);
-    let page = open(&format!("http://{}/channels/bad/payment/{}", host.edge, keys.payment), "en");
-    assert_eq!(page.status, 502);
-    assert!(page.body.contains("not available") && !page.body.contains("<script"), "{}", page.body);
-    assert!(policy(&page).contains("script-src 'none'"));
+fn the_platforms_window_is_told_by_one_script_to_its_origin_only() {
+    let words = "[notification]\npost-message = { success = \"</script>PAID\\\"\" }\n";
+    let page = Page::framed(words);
+    is_quiet(&page.open(QUERY));
+    let form = format!("form-token={}&decision=pay", token(&page.open(QUERY)));
+    let mut nonces = Vec::new();
+    for paid in [page.submit(QUERY, &form), page.open(QUERY)] {
+        assert_eq!(paid.status, 200);
+        let nonce =
+            paid.body.split("<script nonce=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap().to_owned();
+        assert!(policy(&paid).contains(&format!("script-src 'nonce-{nonce}';")), "{paid:?}");
+        let script =
+            format!("<script nonce=\"{nonce}\">parent.postMessage(\"\\u003c/script>PAID\\\"\",\"{ORIGIN}\")</script>");
+        assert!(paid.body.ends_with(&script), "{}", paid.body);
+        assert_eq!(paid.body.matches("<script").count(), 1, "{}", paid.body);
+        nonces.push(nonce);
+    }
+    assert_ne!(nonces[0], nonces[1], "a nonce is used once");
+    // There is no word for a decline, and then nothing is said.
+    let declined = QUERY.replace("71820", "5");
+    let form = format!("form-token={}&decision=decline", token(&page.open(&declined)));
+    is_quiet(&page.submit(&declined, &form));
+    // Nor is there anybody to tell without an origin.
+    page.host.deploy("acme", "reference", &[]);
+    is_quiet(&page.open(QUERY));
+}
+
+#[test]
+fn what_stands_in_the_address_is_never_markup() {
+    let page = Page::framed("[notification]\npost-message = { error = \"ERROR\" }\n");
+    let evil = "%22%3E%3Cscript%3Ealert(1)%3C%2Fscript%3E";
+    for name in [
+        "storeID",
+        "objectTypeID",
+        "entityTypeID",
+        "entityID",
+        "paymentMethodID",
+        "localisation",
+        "winLangID",
+        "processID",
+        "form-token",
+        "unknown",
+    ] {
+        let shown = page.open(&format!("{QUERY}&{name}={evil}"));
+        assert!([200, 502].contains(&shown.status), "{name}");
+        assert!(!shown.body.contains("alert(1)"), "{name}: {}", shown.body);
+        assert_eq!(
+            shown.body.matches("<script").count(),
+            usize::from(policy(&shown).contains("'nonce-")),
+            "{name}: {}",
+            shown.body
+        );
+    }
+    let form = format!("form-token={}&decision={evil}&{evil}={evil}", token(&page.open(QUERY)));
+    assert!(!page.submit(QUERY, &form).body.contains("alert(1)"));
+}
+
+#[test]
+fn when_the_plugin_fails_a_static_page_says_so_and_nothing_is_posted() {
+    let host = Host::with_config(
+        "[notification]\npost-message = { success = \"PAID\", error = \"ERROR\", close = \"CLOSE\" }\n[call]\nnotification-deadline = \"1s\"\n",
+    );
+    let keys = host.channel("acme");
+    let page = Page { host, keys };
+    let fails = |status: u16, why: &str| {
+        let shown = page.open(QUERY);
+        assert_eq!(shown.status, status, "{why}");
+        is_quiet(&shown);
+        assert!(shown.body.contains("not available") && !shown.body.contains("chaos"), "{why}: {}", shown.body);
+    };
+    fails(503, "nothing is deployed");
+    for (behaviour, status) in [
+        ("trap", 502),
+        ("spin", 504),
+        ("huge-answer", 502),
+        ("unsupported", 501),
+        ("retry-later", 503),
+        ("refuse", 422),
+        ("internal", 502),
+    ] {
+        deploy_framed(&page.host, "chaos", &format!("behaviour = \"{behaviour}\"\n"));
+        fails(status, behaviour);
+    }
 }

@@ -26,7 +26,7 @@ fn server(body: &'static str) -> String {
         for socket in listener.incoming().map_while(Result::ok) {
             let mut socket = socket;
             let mut head = Vec::new();
-            let mut buffer = [0; 65_536];
+            let mut buffer = [0; 8192];
             while !head.windows(4).any(|end| end == b"\r\n\r\n") {
                 match socket.read(&mut buffer) {
                     Ok(count) if count > 0 => head.extend_from_slice(&buffer[..count]),

@@ -1,6 +1,6 @@
 //! HTTP as the platforms speak it, and bytes as nobody should.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -42,8 +42,18 @@ pub(crate) fn post(url: &str, headers: &[(&str, &str)], body: &str) -> Answer {
     send("POST", url, headers, body)
 }
 
+/// Posts bytes that may be no text.
+pub(crate) fn post_bytes(url: &str, body: &[u8]) -> Answer {
+    send_bytes("POST", url, &[], body)
+}
+
 /// Sends a request; a status is never an error.
 pub(crate) fn send(method: &str, url: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    send_bytes(method, url, headers, body.as_bytes())
+}
+
+/// Sends a request whose body may be no text.
+pub(crate) fn send_bytes(method: &str, url: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
@@ -55,11 +65,8 @@ pub(crate) fn send(method: &str, url: &str, headers: &[(&str, &str)], body: &str
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let sent = if body.is_empty() {
-        agent.run(request.body(()).unwrap())
-    } else {
-        agent.run(request.body(body.to_owned()).unwrap())
-    };
+    let sent =
+        if body.is_empty() { agent.run(request.body(()).unwrap()) } else { agent.run(request.body(body).unwrap()) };
     let mut response = sent.unwrap_or_else(|error| panic!("{method} {url}: {error}"));
     let headers = response
         .headers()
@@ -69,6 +76,30 @@ pub(crate) fn send(method: &str, url: &str, headers: &[(&str, &str)], body: &str
     let status = response.status().as_u16();
     let body = response.body_mut().with_config().limit(64 << 20).read_to_string().unwrap();
     Answer { status, headers, body }
+}
+
+/// Writes raw bytes to an address and reads the first answer, whose length must be told.
+pub(crate) fn raw_answer(address: &str, bytes: &[u8]) -> Answer {
+    let mut socket = TcpStream::connect(address).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    // The other side may answer and close before it has read everything.
+    let _ = socket.write_all(bytes);
+    let mut reader = BufReader::new(socket);
+    let mut line = || {
+        let mut line = String::new();
+        reader.read_line(&mut line).map(|_| line.trim_end().to_owned()).unwrap_or_default()
+    };
+    let status = line();
+    let status = status.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or_else(|| panic!("{status:?}"));
+    let headers: Vec<(String, String)> = std::iter::from_fn(|| Some(line()).filter(|line| !line.is_empty()))
+        .filter_map(|line| line.split_once(": ").map(|(name, value)| (name.to_lowercase(), value.to_owned())))
+        .collect();
+    let mut answer = Answer { status, headers, body: String::new() };
+    let length = answer.header("content-length").map_or(0, |length| length.parse().unwrap());
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).unwrap();
+    answer.body = String::from_utf8(body).unwrap();
+    answer
 }
 
 /// Writes raw bytes to an address and reads what comes back until the other side closes or is silent for `patience`.

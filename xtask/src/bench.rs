@@ -100,7 +100,7 @@ fn measure(node: &Node, body: &str, requests: usize) -> anyhow::Result<Latency> 
 
 /// Start-up time and memory with one and with a thousand channels.
 fn channels(programs: &Path) -> anyhow::Result<()> {
-    const MANY: usize = 1000;
+    const MANY: u64 = 1000;
     let data = tempfile::tempdir()?;
     let program = programs.join("wharf");
     let echo = build::target().join("plugins/echo.wasm");
@@ -136,9 +136,9 @@ fn channels(programs: &Path) -> anyhow::Result<()> {
         one_start.as_secs_f64() * 1e3,
         many_start.as_secs_f64() * 1e3
     ));
-    let per_channel = (many_memory.saturating_sub(one_memory)) as f64 / (MANY - 1) as f64;
+    let per_channel = many_memory.saturating_sub(one_memory) * 1024 / (MANY - 1);
     say::line(&format!(
-        "memory: {one_memory} KiB with 1 channel, {many_memory} KiB with {MANY}: {per_channel:.2} KiB for each idle channel"
+        "memory: {one_memory} KiB with 1 channel, {many_memory} KiB with {MANY}: {per_channel} bytes for each idle channel"
     ));
     Ok(())
 }

@@ -10,6 +10,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use serde::Serialize;
 use wharf_protocol::call::CallContext;
+use wharf_protocol::lenient::Object;
 use wharf_protocol::notification::documents::{
     InternalCode, PricingData, PricingRequest, ValidationData, ValidationRequest,
 };
@@ -75,7 +76,9 @@ async fn take(
 }
 
 pub(super) fn parse(text: &str) -> Result<Notification<'_>, Problem> {
-    serde_json::from_str(text).map_err(|error| Problem::malformed(format!("the notification cannot be read: {error}")))
+    let read = serde_json::from_str::<Object<Notification<'_>>>(text);
+    read.map(|Object(notification)| notification)
+        .map_err(|error| Problem::malformed(format!("the notification cannot be read: {error}")))
 }
 
 /// Makes an asynchronous notification durable, then says so.
@@ -231,6 +234,7 @@ async fn run(
 
 fn data_of<'a, T: serde::Deserialize<'a>>(data: &'a str) -> Result<T, Problem> {
     serde_json::from_str(data)
+        .map(|Object(data)| data)
         .map_err(|error| Problem::malformed(format!("the notification's data cannot be read: {error}")))
 }
 

@@ -111,15 +111,15 @@ impl Failed {
 async fn run(edge: &Edge, ticket: &Ticket, interaction: Interaction, body: &Bytes) -> Result<Vec<u8>, Failed> {
     // `answer` has read this very body as text already.
     let text = std::str::from_utf8(body).map_err(|error| Failed::Request(error.to_string()))?;
-    let envelope = Envelope::find(text).map_err(unreadable)?;
-    let action = envelope.action().map_err(unreadable)?;
+    let envelope = Envelope::find(text).map_err(|error| Failed::Request(error.to_string()))?;
+    let action = envelope.action().map_err(unreadable("action"))?;
     let context = CallContext {
         call_id: &ticket.id,
         channel: &ticket.channel.name,
         action: &action,
         version: VERSION,
-        client_id: envelope.client_id().map_err(unreadable)?,
-        channel_id: envelope.channel_id().map_err(unreadable)?,
+        client_id: envelope.client_id().map_err(unreadable("client_id"))?,
+        channel_id: envelope.channel_id().map_err(unreadable("channel_info"))?,
     };
     let release = ticket.release().map_err(|fault| Failed::Guest(fault, false))?;
     let time = edge.config.call.sdk_deadline;
@@ -166,9 +166,13 @@ async fn run(edge: &Edge, ticket: &Ticket, interaction: Interaction, body: &Byte
     exchanged.map_err(|(fault, sent)| Failed::Guest(fault, sent))
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "a function for map_err")]
-fn unreadable(error: serde_json::Error) -> Failed {
-    Failed::Request(format!("The request's envelope cannot be read: {error}."))
+fn unreadable(member: &'static str) -> impl FnOnce(serde_json::Error) -> Failed {
+    move |error| {
+        let error = error.to_string();
+        // The place that follows is one within the member.
+        let what = error.split_once(" at line ").map_or(error.as_str(), |(what, _)| what);
+        Failed::Request(format!("The request's envelope cannot be read at {member}: {what}."))
+    }
 }
 
 /// Reads a request. Only when that fails it is read once more, slowly, to learn where.
@@ -176,7 +180,11 @@ fn read<'a, T: serde::Deserialize<'a>>(text: &'a str) -> Result<T, Failed> {
     serde_json::from_str(text).map_err(|_| {
         let mut reader = serde_json::Deserializer::from_str(text);
         let error = match serde_path_to_error::deserialize::<_, T>(&mut reader) {
-            Err(error) => format!("The request cannot be read at {}: {}.", error.path(), error.inner()),
+            Err(error) => match error.path().to_string().as_str() {
+                // Outside of any member, or before its name was read.
+                "." | "?" => format!("The request cannot be read: {}.", error.inner()),
+                path => format!("The request cannot be read at {path}: {}.", error.inner()),
+            },
             Ok(_) => reader.end().map_or_else(
                 |error| format!("The request cannot be read: {error}."),
                 |()| "The request cannot be read.".to_owned(),

@@ -14,6 +14,8 @@ use super::problem::Problem;
 /// Longest query string, in bytes: what common servers take of a whole URL.
 const QUERY_LIMIT: usize = 8192;
 
+const URLENCODED: &str = "application/x-www-form-urlencoded";
+
 /// The notification's JSON text.
 pub(super) async fn json(head: &Parts, body: Bytes) -> Result<Bytes, Problem> {
     let query = head.uri.query().unwrap_or_default();
@@ -45,7 +47,8 @@ async fn in_body(head: &Parts, body: Bytes) -> Result<Option<Bytes>, Problem> {
         return Ok(None);
     }
     let kind = head.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    if kind.starts_with("application/x-www-form-urlencoded") {
+    let is_form = kind.get(..URLENCODED.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(URLENCODED));
+    if is_form {
         return Ok(argument(&body));
     }
     match multer::parse_boundary(kind) {
@@ -66,8 +69,10 @@ async fn multipart(boundary: String, body: Bytes) -> Result<Option<Bytes>, Probl
     Ok(None)
 }
 
+/// The argument of that name; an empty one is none.
 fn argument(encoded: &[u8]) -> Option<Bytes> {
-    form_urlencoded::parse(encoded).find(|(name, _)| name == ARGUMENT).map(|(_, value)| match value {
+    let found = form_urlencoded::parse(encoded).find(|(name, value)| name == ARGUMENT && !value.is_empty());
+    found.map(|(_, value)| match value {
         Cow::Borrowed(value) => Bytes::copy_from_slice(value.as_bytes()),
         Cow::Owned(value) => Bytes::from(value),
     })

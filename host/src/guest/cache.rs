@@ -126,7 +126,9 @@ impl Cache {
         if let Some(file) = config_file {
             command.arg("--config").arg(file);
         }
-        command.env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        // The allocator commits its first arena at once, 1 GiB of it, and the limit on data counts it as used.
+        command.env_clear().env("MIMALLOC_ARENA_EAGER_COMMIT", "0");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let child = command.spawn().map_err(io_error("start", &program))?;
         let limit = || CompileError::Limit { time: config.compile.time, memory: config.compile.memory.to_string() };
         // The limit is CPU time; a child that gets little of it on a busy machine may take longer by the clock.

@@ -83,9 +83,14 @@ contract! {
     EventHandle = "events" "handle", With<'a, events::Event<'a>> => events::EventReply;
 }
 
-/// A component that exports one of our interfaces, but not as the contract says.
+/// A component that does not fit the contract once its types are known.
 #[derive(Debug, thiserror::Error)]
 pub enum ContractError {
+    /// An interface that it imports is another one than ours of that name.
+    #[error(
+        "the component imports {0} in a version or with types that this host does not have; build it with the current wharf-sdk"
+    )]
+    Import(String),
     /// A function is missing.
     #[error(
         "the component exports wharf:channel/{interface}@{VERSION} without its function {function}; build it with the current wharf-sdk"

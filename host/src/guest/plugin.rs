@@ -86,13 +86,20 @@ impl Plugins {
 
     fn load(&self, digest: Digest, compiled: &Authenticated) -> Result<Plugin, LoadError> {
         let component = self.runtime.load(compiled).map_err(|error| LoadError::Engine(format!("{error:#}")))?;
-        let pre =
-            self.runtime.linker.instantiate_pre(&component).map_err(|error| LoadError::Engine(format!("{error:#}")))?;
+        let pre = self.runtime.linker.instantiate_pre(&component).map_err(|error| unlinked(&format!("{error:#}")))?;
         let exports = Exports::resolve(&pre)?;
         Ok(Plugin { digest, pre, exports })
     }
 
     fn loaded(&self) -> std::sync::MutexGuard<'_, HashMap<Digest, Weak<Plugin>>> {
         self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The linker says "component imports instance `NAME`, but" and goes on about itself; only the name is for people.
+fn unlinked(error: &str) -> LoadError {
+    match error.strip_prefix("component imports").and_then(|rest| rest.split('`').nth(1)) {
+        Some(name) => ContractError::Import(name.to_owned()).into(),
+        None => LoadError::Engine(error.to_owned()),
     }
 }

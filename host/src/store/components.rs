@@ -17,13 +17,14 @@ impl Store {
     pub fn put_component(&self, bytes: &[u8]) -> Result<Digest, StoreError> {
         let digest = Digest::of(bytes);
         let path = self.component_path(digest);
-        let whole = |file: &File| file.metadata().is_ok_and(|found| found.len() == bytes.len() as u64);
-        match File::open(&path) {
+        // Compared whole, so that an upload heals a file that was damaged.
+        if fs::read(&path).is_ok_and(|found| found == bytes) {
             // Its age is what protects it from a sweep until a release names it.
-            Ok(file) if whole(&file) => {
-                file.set_modified(SystemTime::now()).map_err(|error| StoreError::io(&path, &error))?;
-            }
-            _ => database::write_file(&self.inner.components, &file_name(digest), bytes)?,
+            let touched =
+                File::options().append(true).open(&path).and_then(|file| file.set_modified(SystemTime::now()));
+            touched.map_err(|error| StoreError::io(&path, &error))?;
+        } else {
+            database::write_file(&self.inner.components, &file_name(digest), bytes)?;
         }
         Ok(digest)
     }

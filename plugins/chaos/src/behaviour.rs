@@ -22,7 +22,7 @@ pub enum Behaviour {
     Grow,
     /// `sleep`: sleeps `sleep_ms` milliseconds, then answers.
     Sleep,
-    /// `fetch`: gets `url` and answers with the status, or with the error's text.
+    /// `fetch`: gets `url`, with `header` and so many `times`, and answers with the last status, or with the error's text.
     Fetch,
     /// `flood-log`: logs `lines` lines of a kilobyte, then answers.
     FloodLog,
@@ -133,10 +133,19 @@ fn grow() -> ! {
 
 fn fetch() -> Result<String, Failure> {
     let url = config::get("url")?.unwrap_or_default();
-    Ok(match Request::get(url).send() {
-        Ok(response) => format!("status {}", response.status),
-        Err(error) => error.to_string(),
-    })
+    let header = config::get("header")?.unwrap_or_default();
+    let mut note = String::new();
+    for _ in 0..config::parse("times")?.unwrap_or(1) {
+        let mut request = Request::get(&url);
+        if let Some((name, value)) = header.split_once(": ") {
+            request = request.header(name, value);
+        }
+        note = match request.send() {
+            Ok(response) => format!("status {}", response.status),
+            Err(error) => error.to_string(),
+        };
+    }
+    Ok(note)
 }
 
 fn flood(lines: u32) {

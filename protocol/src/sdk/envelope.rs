@@ -7,7 +7,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Vis
 use serde_json::value::RawValue;
 
 use crate::Text;
-use crate::lenient::Lenient;
+use crate::lenient::{Lenient, Object};
 
 /// The member that carries the shared key.
 pub const KEY_MEMBER: &str = "integration_auth_token";
@@ -74,7 +74,7 @@ impl<'a> Envelope<'a> {
     /// `channel_info` is not an object, or its `id` no integer of 64 bits.
     pub fn channel_id(&self) -> Result<Option<i64>, serde_json::Error> {
         let Some(raw) = self.channel_info.filter(|raw| raw.get() != "\"\"") else { return Ok(None) };
-        Ok(serde_json::from_str::<Option<ChannelInfo>>(raw.get())?.and_then(|info| info.id))
+        Ok(serde_json::from_str::<Option<Object<ChannelInfo>>>(raw.get())?.and_then(|Object(info)| info.id))
     }
 
     fn is_complete(&self) -> bool {
