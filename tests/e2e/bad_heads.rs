@@ -1,8 +1,4 @@
-//! Requests whose head, path or pace is wrong, and notifications that are not taken.
-
-use std::io::{Read, Write};
-use std::net::TcpStream;
-use std::time::{Duration, Instant};
+//! Requests whose head or path is wrong, and notifications that are not taken.
 
 use serde_json::{Value, json};
 
@@ -21,66 +17,16 @@ fn body() -> String {
 }
 
 /// A node whose channel `acme` answers `inventory_push` and `contact.search`.
-fn node(config: &str) -> (Host, Keys) {
-    let host = Host::with_config(config);
+fn node() -> (Host, Keys) {
+    let host = Host::start();
     let keys = host.serving("acme", "echo", &[]);
     (host, keys)
 }
 
-/// Sends this and waits until the other side closes; gives what it said and how long it took.
-fn until_closed(host: &Host, bytes: &[u8]) -> (String, Duration) {
-    let began = Instant::now();
-    let mut socket = TcpStream::connect(&host.edge).unwrap();
-    socket.set_read_timeout(Some(SOON)).unwrap();
-    socket.write_all(bytes).unwrap();
-    let mut said = Vec::new();
-    let ended = socket.read_to_end(&mut said);
-    assert!(ended.is_ok(), "the connection was left open: {ended:?}");
-    (String::from_utf8(said).unwrap(), began.elapsed())
-}
-
-#[test]
-fn slow_heads_and_slow_bodies_are_cut_off() {
-    let (host, keys) = node("[edge]\nheader-time = \"300ms\"\nbody-time = \"300ms\"\n");
-    for head in ["", "POST", "POST /channels/acme/inventory_push_v1 HTTP/1.1\r\nhost: x\r\nx-slow: a"] {
-        let (said, after) = until_closed(&host, head.as_bytes());
-        assert!(said.is_empty() || said.starts_with("HTTP/1.1 408"), "{head:?}: {said}");
-        assert!(after >= Duration::from_millis(250) && after < Duration::from_secs(10), "{head:?}: {after:?}");
-        still_serves(&host);
-    }
-    let notifications = format!("/channels/acme/notifications HTTP/1.1\r\nx-api-key: {}", keys.notification);
-    for path in ["/channels/acme/inventory_push_v1 HTTP/1.1", &notifications] {
-        for (framing, part) in [
-            ("transfer-encoding: chunked", "5\r\n{\"a\":"),
-            ("content-length: 100", "{\"a\":"),
-            ("content-length: 100", ""),
-        ] {
-            let head = format!("POST {path}\r\nhost: x\r\n{framing}\r\n\r\n{part}");
-            let answer = wire::raw_answer(&host.edge, head.as_bytes());
-            assert_eq!((answer.status, answer.code().as_str()), (408, "HOST_SLOW_BODY"), "{framing}: {answer:?}");
-            let (_, after) = until_closed(&host, head.as_bytes());
-            assert!(after >= Duration::from_millis(250) && after < Duration::from_secs(10), "{framing}: {after:?}");
-            still_serves(&host);
-        }
-    }
-}
-
-#[test]
-fn a_connection_that_idles_between_two_requests_is_closed() {
-    let (host, _) = node("[edge]\nheader-time = \"300ms\"\n");
-    let body = body();
-    let request = format!(
-        "POST /channels/acme/inventory_push_v1 HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    let (said, _) = until_closed(&host, request.repeat(3).as_bytes());
-    assert_eq!(said.matches("HTTP/1.1 200").count(), 3, "pipelined requests are all answered: {said}");
-}
-
 #[test]
 fn heads_that_are_too_large_or_no_http_are_refused() {
-    let (host, _) = node("");
-    let many: String = (0..200).map(|n| format!("x-{n}: 1\r\n")).collect();
+    let (host, _) = node();
+    let many = (0..200).fold(String::new(), |lines, n| lines + &format!("x-{n}: 1\r\n"));
     let post = |lines: &str| {
         format!("POST /channels/acme/inventory_push_v1 HTTP/1.1\r\nhost: x\r\n{lines}content-length: 0\r\n\r\n")
     };
@@ -113,7 +59,7 @@ fn heads_that_are_too_large_or_no_http_are_refused() {
 
 #[test]
 fn what_follows_a_body_is_never_another_request() {
-    let (host, _) = node("");
+    let (host, _) = node();
     let second = "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
     for lines in [
         "content-length: 4\r\ntransfer-encoding: chunked\r\n",
@@ -125,7 +71,7 @@ fn what_follows_a_body_is_never_another_request() {
         "content-length: 4, 4\r\n",
     ] {
         let head = format!("POST /channels/acme/inventory_push_v1 HTTP/1.1\r\nhost: x\r\n{lines}\r\n0\r\n\r\n{second}");
-        let (said, _) = until_closed(&host, head.as_bytes());
+        let (said, _) = wire::until_closed(&host.edge, head.as_bytes());
         assert!(said.starts_with("HTTP/1.1 400") && said.matches("HTTP/1.1").count() == 1, "{lines:?}: {said}");
         still_serves(&host);
     }
@@ -133,7 +79,7 @@ fn what_follows_a_body_is_never_another_request() {
 
 #[test]
 fn wrong_paths_are_404_and_wrong_methods_405_with_what_is_allowed() {
-    let (host, _) = node("");
+    let (host, _) = node();
     let send = |method: &str, path: &str| wire::send(method, &format!("http://{}{path}", host.edge), &[], "");
     for path in [
         "/",
@@ -226,7 +172,7 @@ fn not_taken(answer: &Answer, status: u16, code: &str, word: &str) {
 
 #[test]
 fn notifications_that_cannot_be_read_are_not_taken() {
-    let (host, keys) = node("");
+    let (host, keys) = node();
     let url = format!("http://{}/channels/acme/notifications", host.edge);
     let post = |body: &str| wire::post(&url, &[("x-api-key", &keys.notification)], body);
     for (body, word) in [

@@ -94,12 +94,16 @@ fn the_answers_have_the_platforms_names_and_no_others() {
     assert_eq!(members(&cancelled.ok(202)), ["success", "message", "id", "duplicate"].into());
 }
 
+fn percent_encoded(text: &str) -> String {
+    text.bytes().fold(String::new(), |encoded, byte| encoded + &format!("%{byte:02X}"))
+}
+
 #[test]
 fn the_message_is_found_in_the_body_a_form_or_the_query() {
     let (host, keys) = node("", "echo", &[]);
     let text = r#"{"eventType":"contact.search","entityTypeID":1,"data":{"searchString":"Åse & co = 100 %+"}}"#;
-    let encoded: String = text.bytes().map(|byte| format!("%{byte:02X}")).collect();
-    let other = text.replace("Åse", "Bo").bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+    let encoded = percent_encoded(text);
+    let other = percent_encoded(&text.replace("Åse", "Bo"));
     let form = format!("a=1&notification={encoded}&b=2");
     let multipart = format!(
         "--XyZ\r\nContent-Disposition: form-data; name=\"other\"\r\n\r\nx\r\n--XyZ\r\nContent-Disposition: form-data; name=\"notification\"\r\nContent-Type: application/json\r\n\r\n{text}\r\n--XyZ--\r\n"

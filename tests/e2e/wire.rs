@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -57,7 +57,7 @@ pub(crate) fn send_bytes(method: &str, url: &str, headers: &[(&str, &str)], body
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
-        .timeout_global(Some(Duration::from_secs(60)))
+        .timeout_global(Some(Duration::from_mins(1)))
         .allow_non_standard_methods(true)
         .build()
         .into();
@@ -81,7 +81,7 @@ pub(crate) fn send_bytes(method: &str, url: &str, headers: &[(&str, &str)], body
 /// Writes raw bytes to an address and reads the first answer, whose length must be told.
 pub(crate) fn raw_answer(address: &str, bytes: &[u8]) -> Answer {
     let mut socket = TcpStream::connect(address).unwrap();
-    socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    socket.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
     // The other side may answer and close before it has read everything.
     let _ = socket.write_all(bytes);
     let mut reader = BufReader::new(socket);
@@ -116,4 +116,16 @@ pub(crate) fn raw(address: &str, bytes: &[u8], patience: Duration) -> String {
         answer.extend_from_slice(&buffer[..count]);
     }
     String::from_utf8_lossy(&answer).into_owned()
+}
+
+/// Sends this and waits until the other side closes; gives what it said and how long it took.
+pub(crate) fn until_closed(address: &str, bytes: &[u8]) -> (String, Duration) {
+    let began = Instant::now();
+    let mut socket = TcpStream::connect(address).unwrap();
+    socket.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
+    socket.write_all(bytes).unwrap();
+    let mut said = Vec::new();
+    let ended = socket.read_to_end(&mut said);
+    assert!(ended.is_ok(), "the connection was left open: {ended:?}");
+    (String::from_utf8(said).unwrap(), began.elapsed())
 }

@@ -12,16 +12,8 @@ use crate::{build, say};
 const ROUNDS: usize = 5;
 
 pub(crate) fn run(requests: usize) -> anyhow::Result<()> {
-    let programs = build::release(&["wharf"])?;
-    build::run(&mut build::cargo(&[
-        "build",
-        "--locked",
-        "--release",
-        "--package",
-        "wharf",
-        "--example",
-        "native_inventory",
-    ]))?;
+    // In one go: built apart, cargo would compile the host twice for different sets of features.
+    let programs = build::release(&["wharf"], &["--bins", "--example", "native_inventory"])?;
     build::plugins()?;
     latency(&programs, requests)?;
     channels(&programs)

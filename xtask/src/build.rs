@@ -69,13 +69,13 @@ pub(crate) fn test(filter: &[String]) -> anyhow::Result<()> {
 }
 
 /// Builds the programs as they are shipped; gives the folder that they are in.
-pub(crate) fn release(packages: &[&str]) -> anyhow::Result<PathBuf> {
+pub(crate) fn release(packages: &[&str], targets: &[&str]) -> anyhow::Result<PathBuf> {
     let _step = say::step("building the host in release (the first time takes some minutes)");
     let mut command = cargo(&["build", "--locked", "--release"]);
     for package in packages {
         command.arg("--package").arg(package);
     }
-    run(&mut command)?;
+    run(command.args(targets))?;
     Ok(target().join("release"))
 }
 

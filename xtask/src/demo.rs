@@ -13,7 +13,7 @@ use crate::{build, say};
 const CHANNEL: &str = "demo";
 
 pub(crate) fn run(exit: bool) -> anyhow::Result<()> {
-    let programs = build::release(&["wharf"])?;
+    let programs = build::release(&["wharf"], &["--bins"])?;
     build::plugins()?;
     let data = tempfile::Builder::new().prefix("wharf-demo-").tempdir()?;
     let config = data.path().join("demo.toml");

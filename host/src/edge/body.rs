@@ -10,22 +10,46 @@ use tokio::time::timeout_at;
 use super::problem::Problem;
 use crate::config::{self, Size};
 
+/// Most bytes of an unwanted body that are read after all.
+const UNWANTED: usize = 16 << 20;
+
+/// Reads on what nobody wants, beside the answer: many clients look for an answer only when they have sent everything, and
+/// find a broken connection if it was closed before.
+pub(super) fn discard(mut incoming: Incoming, edge: &config::Edge, began: Instant) {
+    if incoming.is_end_stream() {
+        return;
+    }
+    let until = began + edge.body_time;
+    tokio::spawn(timeout_at(until.into(), async move {
+        let mut read = 0;
+        while read < UNWANTED
+            && let Some(Ok(frame)) = incoming.frame().await
+        {
+            read += frame.data_ref().map_or(0, Bytes::len);
+        }
+    }));
+}
+
 /// Reads a whole body of at most `limit` bytes within the configured time.
 pub(super) async fn read(
-    incoming: Incoming,
+    mut incoming: Incoming,
     limit: Size,
     edge: &config::Edge,
     began: Instant,
 ) -> Result<Bytes, Problem> {
     // Said in advance, so that nothing is read in vain.
     if incoming.size_hint().lower() > limit.bytes() {
+        discard(incoming, edge, began);
         return Err(Problem::too_large(limit));
     }
     let until = began + edge.body_time;
-    match timeout_at(until.into(), Limited::new(incoming, limit.len()).collect()).await {
+    match timeout_at(until.into(), Limited::new(&mut incoming, limit.len()).collect()).await {
         Err(_) => Err(Problem::slow_body(edge.body_time)),
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.downcast_ref::<LengthLimitError>().is_some() => Err(Problem::too_large(limit)),
+        Ok(Err(error)) if error.downcast_ref::<LengthLimitError>().is_some() => {
+            discard(incoming, edge, began);
+            Err(Problem::too_large(limit))
+        }
         Ok(Err(error)) => Err(Problem::malformed(format!("the body could not be read: {error}"))),
     }
 }

@@ -101,7 +101,10 @@ impl Edge {
         let table = self.tables.load();
         let place = match route::route(&table, &head) {
             Ok(place) => place,
-            Err(problem) => return problem.into_plain(),
+            Err(problem) => {
+                body::discard(incoming, &self.config.edge, began);
+                return problem.into_plain();
+            }
         };
         match place.door {
             Door::Health => reply::text(200, "ok\n"),
@@ -116,12 +119,14 @@ impl Edge {
             }
             Door::Notifications => {
                 let Some(channel) = auth::notification(place.channel, &head.headers) else {
+                    body::discard(incoming, &self.config.edge, began);
                     return Problem::unauthorized().into_plain();
                 };
                 notification::answer(self, channel, head, incoming, began).await
             }
             Door::Payment(token) => {
                 let Some(channel) = auth::payment(place.channel, &token) else {
+                    body::discard(incoming, &self.config.edge, began);
                     return page::unauthorized();
                 };
                 let form = if head.method == Method::POST { Some(incoming) } else { None };
