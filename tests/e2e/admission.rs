@@ -240,3 +240,15 @@ fn a_component_that_is_too_hard_to_compile_costs_the_compilers_limits_and_nothin
     let checked = alone(&["check", &file, "--config", &config, "--json"]);
     assert!(told(&String::from_utf8_lossy(&checked.stderr)).contains("too hard to compile"));
 }
+
+#[test]
+fn the_check_finds_what_only_loading_shows() {
+    let files = Files::new();
+    for (what, bytes, expected) in refused_at_load() {
+        let file = files.write("bad.wasm", &bytes);
+        let checked = alone(&["check", &file, "--json"]);
+        let said = String::from_utf8_lossy(&checked.stderr).into_owned();
+        assert_eq!(checked.status.code(), Some(1), "{what} passes the check: {said}");
+        assert!(expected.iter().all(|part| told(&said).contains(part)), "{what}: {said}");
+    }
+}

@@ -25,10 +25,14 @@ impl Event {
         Self::new(EventSeverity::Info, code, message)
     }
 
-    /// Says what the event is about. May be called several times.
+    /// Says what the event is about. May be called several times. A blank identifier names nothing and is left out, since
+    /// the platform may leave out what the event is to tell of.
     #[must_use]
     pub fn about(mut self, kind: SubjectKind, identifier: impl std::fmt::Display) -> Self {
-        self.associations.push(EventAssociation { kind, identifier: identifier.to_string() });
+        let identifier = identifier.to_string();
+        if !identifier.is_empty() {
+            self.associations.push(EventAssociation { kind, identifier });
+        }
         self
     }
 

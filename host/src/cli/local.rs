@@ -12,7 +12,7 @@ use super::output::Output;
 use super::{Done, Failure};
 use crate::config::{self, Config, ConfigErrors};
 use crate::guest::admission::{self, Report};
-use crate::guest::compile;
+use crate::guest::{self, compile};
 use crate::node;
 use crate::store::Digest;
 
@@ -66,8 +66,8 @@ impl Check {
         spec.check().map_err(|error| Failure::Failed(error.to_string()))?;
         let report =
             admission::admit(&config, &component, &grants).map_err(|error| Failure::Failed(error.to_string()))?;
-        try_compile(&self.file, self.config.as_deref())?;
         let digest = Digest::of(&component);
+        try_out(&config, self.config.as_deref(), digest, &self.file)?;
         let notes = spec.notes(&config);
         let answer = json!({"ok": true, "digest": digest, "report": report, "notes": notes});
         output.answer(&answer, |_| people(&self.file, digest, &report, &notes))
@@ -90,25 +90,12 @@ fn people(file: &Path, digest: Digest, report: &Report, notes: &[String]) -> Str
     lines.join("\n")
 }
 
-/// Compiles in a child process, as the server does, and throws the result away.
-fn try_compile(component: &Path, config: Option<&Path>) -> Done {
-    let folder = tempfile::tempdir()?;
-    let mut child = std::process::Command::new(std::env::current_exe()?);
-    child.arg("compile").arg(component).arg(folder.path().join("compiled"));
-    if let Some(config) = config {
-        child.arg("--config").arg(config);
-    }
-    let ended = child.env_clear().output()?;
-    if ended.status.success() {
-        return Ok(());
-    }
-    if ended.status.code().is_none() {
-        let message = "the component is too hard to compile: it needs more time or memory than compile.time and compile.memory allow";
-        return Err(Failure::Failed(message.to_owned()));
-    }
-    let said = String::from_utf8_lossy(&ended.stderr);
-    let said = said.trim().trim_start_matches("error: ");
-    Err(Failure::Failed(format!("the component does not compile: {said}")))
+/// Compiles and loads it as the server does, and throws the result away.
+fn try_out(config: &Config, config_file: Option<&Path>, digest: Digest, component: &Path) -> Done {
+    let scratch = tempfile::tempdir()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let tried = runtime.block_on(guest::try_out(config, config_file, digest, component, scratch.path()));
+    tried.map_err(|error| Failure::Failed(error.to_string()))
 }
 
 #[derive(Debug, Args)]

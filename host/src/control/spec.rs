@@ -163,14 +163,16 @@ pub(super) fn read_hosts(hosts: &[String]) -> Result<Vec<HostPattern>, String> {
 }
 
 fn wrong_origin(text: &str) -> Option<String> {
-    let origin = text.parse::<http::Uri>().ok().filter(|uri| {
-        let plain = !text.ends_with('/') && uri.path() == "/" && uri.query().is_none();
-        let named = uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
-        plain && named && matches!(uri.scheme_str(), Some("https" | "http"))
+    // It goes into a Content-Security-Policy, where `;`, blanks and `*` would have a meaning of their own.
+    let authority = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let is_origin = authority.is_some_and(|authority| {
+        let (host, port) = authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port)));
+        names::host(host).is_ok() && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0))
     });
-    origin
-        .is_none()
-        .then(|| format!("{text:?} is not an origin: expected such as https://app.example.com, without a path"))
+    let wrong = || {
+        format!("platform-origin: {text:?} is not an origin: expected such as https://app.example.com, without a path")
+    };
+    (!is_origin).then(wrong)
 }
 
 #[cfg(test)]
@@ -197,9 +199,20 @@ mod tests {
         for good in ["https://app.example.com", "http://localhost:3000"] {
             assert_eq!(wrong_origin(good), None, "{good}");
         }
-        for bad in
-            ["app.example.com", "https://a.b/", "https://a.b/c", "https://a.b?c", "ftp://a.b", "https://u@a.b", "*", ""]
-        {
+        for bad in [
+            "app.example.com",
+            "https://a.b/",
+            "https://a.b/c",
+            "https://a.b?c",
+            "ftp://a.b",
+            "https://u@a.b",
+            "*",
+            "",
+            "https://*.b",
+            "https://a;x",
+            "https://a.b:0",
+            "https://a b",
+        ] {
             assert!(wrong_origin(bad).is_some(), "{bad}");
         }
     }

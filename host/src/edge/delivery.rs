@@ -90,9 +90,15 @@ impl Delivery {
 }
 
 async fn attempt(edge: &Edge, leased: &Leased) {
-    let fate = match try_once(edge, leased).await {
-        Ok(()) => Fate::Done,
-        Err(fault) => fate(edge, leased, &fault),
+    let most = edge.config.queue.schedule.len();
+    let fate = if usize::try_from(leased.attempts).unwrap_or(usize::MAX) > most {
+        // Attempts that nobody lived to record: it may well be what brings the node down.
+        Fate::Dead("its last attempt did not end, and the schedule has no other".to_owned())
+    } else {
+        match try_once(edge, leased).await {
+            Ok(()) => Fate::Done,
+            Err(fault) => fate(edge, leased, &fault),
+        }
     };
     let settled = match &fate {
         Fate::Done => edge.store.finish(leased).await,

@@ -53,20 +53,20 @@ impl Runtime {
     pub fn compatibility(&self) -> String {
         compatibility(&self.engine)
     }
-
-    /// Loads compiled code.
-    ///
-    /// # Errors
-    /// The file does not fit this engine.
-    #[expect(unsafe_code, reason = "wasmtime trusts the bytes of compiled code; the caller has checked their MAC")]
-    pub(super) fn load(&self, compiled: &super::cache::Authenticated) -> wasmtime::Result<Component> {
-        // SAFETY: `Authenticated` exists only for a file whose MAC, made with this node's key, was right. The file was
-        // written by our own compiler, and lies in a folder that only our user can write.
-        unsafe { Component::deserialize_file(&self.engine, compiled.path()) }
-    }
 }
 
-/// An engine that only compiles: it reserves no pool, so that it fits into a child process with little memory.
+/// Loads compiled code.
+///
+/// # Errors
+/// The code does not fit this engine.
+#[expect(unsafe_code, reason = "wasmtime trusts the bytes of compiled code; the caller has checked their MAC")]
+pub(super) fn load(engine: &Engine, compiled: &super::cache::Authenticated) -> wasmtime::Result<Component> {
+    // SAFETY: `Authenticated` exists only for a file whose MAC, made with this node's key, was right. The file was
+    // written by our own compiler, and lies in a folder that only our user can write.
+    unsafe { Component::deserialize_file(engine, compiled.path()) }
+}
+
+/// An engine without a pool, which fits into little memory: for compiling, and for trying a component out.
 pub(super) fn compiler(config: &Config) -> wasmtime::Result<Engine> {
     Engine::new(&settings(config))
 }

@@ -21,5 +21,5 @@ pub use exports::{Function, functions};
 pub use fault::Fault;
 pub use instance::{Call, Ended, Lane};
 pub use outbound::{HostPattern, Outbound};
-pub use plugin::{LoadError, Plugin, Plugins};
+pub use plugin::{LoadError, Plugin, Plugins, try_out};
 pub use state::{Body, Environment};

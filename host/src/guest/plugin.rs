@@ -4,12 +4,15 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use wasmtime::component::InstancePre;
+use wasmtime::Engine;
+use wasmtime::component::{InstancePre, Linker};
 
 use super::cache::{Authenticated, Cache, CompileError};
-use super::engine::Runtime;
+use super::engine::{self, Runtime};
 use super::exports::{ContractError, Exports};
+use super::imports;
 use super::state::CallState;
+use crate::config::Config;
 use crate::store::{Digest, Store, StoreError};
 
 /// A component, ready to be instantiated: linked, its functions found and their types checked.
@@ -18,6 +21,39 @@ pub struct Plugin {
     pub digest: Digest,
     pub(super) pre: InstancePre<CallState>,
     pub(super) exports: Exports,
+}
+
+impl Plugin {
+    fn load(
+        engine: &Engine,
+        linker: &Linker<CallState>,
+        digest: Digest,
+        compiled: &Authenticated,
+    ) -> Result<Self, LoadError> {
+        let component = engine::load(engine, compiled).map_err(|error| LoadError::Engine(format!("{error:#}")))?;
+        let pre = linker.instantiate_pre(&component).map_err(|error| unlinked(&format!("{error:#}")))?;
+        let exports = Exports::resolve(&pre)?;
+        Ok(Self { digest, pre, exports })
+    }
+}
+
+/// Compiles and loads a component as a node would, and keeps nothing of it but what it leaves in the folder `scratch`.
+///
+/// # Errors
+/// What a node would say to it.
+pub async fn try_out(
+    config: &Config,
+    config_file: Option<&Path>,
+    digest: Digest,
+    component: &Path,
+    scratch: &Path,
+) -> Result<(), LoadError> {
+    let refused = |error: wasmtime::Error| LoadError::Engine(format!("{error:#}"));
+    let engine = engine::compiler(config).map_err(refused)?;
+    let linker = imports::linker(&engine).map_err(refused)?;
+    let cache = Cache::open(scratch.to_owned(), engine::compatibility(&engine))?;
+    let compiled = cache.compile(config_file, config, &digest, component).await?;
+    Plugin::load(&engine, &linker, digest, &compiled).map(|_| ())
 }
 
 /// Why a component cannot be run.
@@ -70,7 +106,7 @@ impl Plugins {
             store.component(*digest)?;
             self.compile(digest, &store.component_path(*digest)).await?
         };
-        let plugin = Arc::new(self.load(*digest, &compiled)?);
+        let plugin = Arc::new(Plugin::load(&self.runtime.engine, &self.runtime.linker, *digest, &compiled)?);
         let mut loaded = self.loaded();
         loaded.retain(|_, plugin| plugin.strong_count() > 0);
         loaded.insert(*digest, Arc::downgrade(&plugin));
@@ -82,13 +118,6 @@ impl Plugins {
         let compiled = self.cache.compile(self.config_file.as_deref(), &self.runtime.config, digest, component).await?;
         tracing::info!(%digest, ms = began.elapsed().as_millis(), "compiled a component");
         Ok(compiled)
-    }
-
-    fn load(&self, digest: Digest, compiled: &Authenticated) -> Result<Plugin, LoadError> {
-        let component = self.runtime.load(compiled).map_err(|error| LoadError::Engine(format!("{error:#}")))?;
-        let pre = self.runtime.linker.instantiate_pre(&component).map_err(|error| unlinked(&format!("{error:#}")))?;
-        let exports = Exports::resolve(&pre)?;
-        Ok(Plugin { digest, pre, exports })
     }
 
     fn loaded(&self) -> std::sync::MutexGuard<'_, HashMap<Digest, Weak<Plugin>>> {

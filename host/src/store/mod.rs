@@ -95,6 +95,7 @@ impl Store {
         let db = database::open(dir)?;
         let node_key = NodeKey::load(dir, &db)?;
         let components = components::directory(dir)?;
+        queue::end_leases(&db, Timestamp::now())?;
         let (desired, desired_changes) = watch::channel(desired::revision(&db)?);
         let (queue, queue_changes) = watch::channel(0);
         let writer = Writer::start(db, lock, Bells { desired, queue }, retention)?;

@@ -17,7 +17,7 @@ use super::{State, Store, StoreError, Timestamp};
 use order::Place;
 
 pub use events::{Attempt, Enqueued, Event, Leased, QueueDepth, QueuedEvent};
-pub(super) use steps::prune;
+pub(super) use steps::{end_leases, prune};
 
 const COLUMNS: &str = "id, channel, event_type, entity_type_id, entity_id, state, waits, attempts, created, due, ended";
 

@@ -42,6 +42,12 @@ pub(super) fn enqueue(db: &Connection, event: &Event, window: Duration) -> Resul
     Ok(Enqueued { id, duplicate: false })
 }
 
+/// Ends the leases of a process that is gone: whoever holds the data directory is the only one who can have any.
+pub(in crate::store) fn end_leases(db: &Connection, now: Timestamp) -> Result<(), StoreError> {
+    db.execute("UPDATE event SET due = ? WHERE state = 'running'", params![now])?;
+    Ok(())
+}
+
 pub(super) fn lease(
     db: &Connection,
     now: Timestamp,

@@ -199,3 +199,14 @@ async fn old_done_and_dead_events_are_pruned() {
     assert_eq!(prune(2).await, [State::Queued, State::Dead]);
     assert_eq!(prune(31).await, [State::Queued]);
 }
+
+#[tokio::test]
+async fn what_a_dead_process_was_working_on_is_due_at_once() {
+    let (dir, store) = fresh().await;
+    put(&store, event(1, "a")).await;
+    assert_eq!(lease_one(&store, Timestamp::now()).await.attempts, 1);
+    assert_eq!(store.lease(Timestamp::now(), 10, LEASE).await.unwrap(), [], "the lease holds while its process lives");
+    drop(store);
+    let store = open(&dir);
+    assert_eq!(lease_one(&store, Timestamp::now()).await.attempts, 2);
+}
