@@ -111,3 +111,23 @@ fn a_release_that_asks_for_more_than_the_node_gives_is_told_and_gets_what_there_
     let answer = host.sdk("acme", "inventory_push", push());
     assert_eq!((answer.status, answer.code().as_str()), (502, "HOST_OUT_OF_MEMORY"));
 }
+
+#[test]
+fn random_bytes_are_bounded_at_once() {
+    let host = Host::with_config("[guest]\nrandom = \"1KiB\"\n");
+    host.serving("acme", "chaos", &["behaviour=random", "bytes=1024"]);
+    let events = host.sdk("acme", "inventory_push", push()).ok(200);
+    assert_eq!(events["events"][0]["message"], "1024 random bytes");
+    host.deploy("acme", "chaos", &["behaviour=random", "bytes=1025"]);
+    let answer = host.sdk("acme", "inventory_push", push());
+    assert_eq!((answer.status, answer.code().as_str()), (502, "HOST_TRAP"));
+}
+
+#[test]
+fn a_component_with_larger_tables_than_the_node_has_is_refused() {
+    let host = Host::with_config("[guest]\ntable-elements = 100\n");
+    host.channel("acme");
+    let (code, said) = host.refuses(&["deploy", "acme", plugin("reference").to_str().unwrap()]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("table") && said.contains("[guest]"), "{said}");
+}

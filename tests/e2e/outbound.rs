@@ -252,6 +252,12 @@ fn a_secret_is_put_into_a_header_and_the_guest_never_has_it() {
     let told = call(&host, "other").ok(200)["events"][0]["message"].to_string();
     assert!(told.contains("denied"), "another channel has no such secret: {told}");
     assert_eq!(upstream.seen().len(), 1, "nothing is sent with a hole in it");
+
+    // A release that does not name the secret does not get it, although the channel has it.
+    fetching(&host, "acme", &upstream.url(), &["--allow", &upstream.address, "--set", header]);
+    let told = call(&host, "acme").ok(200)["events"][0]["message"].to_string();
+    assert!(told.contains("denied"), "an undeclared secret was used: {told}");
+    assert_eq!(upstream.seen().len(), 1);
     let known = [answer.body, host.log(), host.wharf(&["releases", "acme"]).to_string()].concat();
     assert!(!known.contains("s3cret-0123456789"), "{known}");
 }

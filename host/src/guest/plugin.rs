@@ -69,7 +69,9 @@ pub enum LoadError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The engine does not take it.
-    #[error("the engine does not take the component: {0}")]
+    #[error(
+        "the engine does not take the component ({0}); build it anew, or ask the operator whether the limits under [guest] are too low for it"
+    )]
     Engine(String),
 }
 

@@ -34,6 +34,8 @@ pub enum Behaviour {
     Leak,
     /// `panic`: panics.
     Panic,
+    /// `random`: asks for `bytes` random bytes at once, then answers.
+    Random,
     /// `unsupported`: fails so.
     Unsupported,
     /// `refuse`: fails as refused, with the code `CHAOS`.
@@ -61,6 +63,7 @@ impl FromStr for Behaviour {
             "illegal-answer" => Self::IllegalAnswer,
             "leak" => Self::Leak,
             "panic" => Self::Panic,
+            "random" => Self::Random,
             "unsupported" => Self::Unsupported,
             "refuse" => Self::Refuse,
             "retry-later" => Self::RetryLater,
@@ -94,6 +97,7 @@ impl Behaviour {
             Self::FloodLog => flood(config::parse("lines")?.unwrap_or(100_000)),
             Self::Leak => return Ok(leak(&context.call_id)),
             Self::Panic => panic!("chaos was asked to panic"),
+            Self::Random => return Ok(random(config::parse("bytes")?.unwrap_or(32))),
             Self::Unsupported => return Err(Failure::Unsupported),
             Self::Refuse => return Err(Failure::refused("CHAOS", "chaos refuses")),
             Self::RetryLater => return Err(Failure::retry_after(7)),
@@ -119,8 +123,15 @@ fn spin() -> ! {
 
 #[expect(unconditional_recursion, reason = "the stack is meant to end")]
 fn recurse(depth: u64) -> u64 {
-    let ballast = black_box([depth; 64]);
-    recurse(depth + 1) + black_box(ballast[0])
+    recurse(depth + 1) + black_box(depth)
+}
+
+fn random(bytes: u64) -> String {
+    #[cfg(target_arch = "wasm32")]
+    let got = wasip2::random::random::get_random_bytes(bytes).len();
+    #[cfg(not(target_arch = "wasm32"))]
+    let got = bytes;
+    format!("{got} random bytes")
 }
 
 fn grow() -> ! {
