@@ -61,8 +61,9 @@ pub(crate) fn plugins() -> anyhow::Result<Vec<String>> {
 pub(crate) fn test(filter: &[String]) -> anyhow::Result<()> {
     plugins()?;
     {
-        let _step = say::step("building the program under test");
-        run(&mut cargo(&["build", "--locked", "--package", "wharf", "--package", "wharf-verify"]))?;
+        // In one go: built apart, cargo would compile much of it twice for different sets of features.
+        let _step = say::step("building the programs and their tests");
+        run(&mut cargo(&["build", "--locked", "--workspace", "--bins", "--tests"]))?;
     }
     let _step = say::step("running the tests");
     run(cargo(&["test", "--locked", "--workspace", "--no-fail-fast"]).args(filter))

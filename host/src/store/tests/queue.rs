@@ -117,11 +117,9 @@ async fn the_same_event_within_the_window_is_taken_once() {
 
 #[tokio::test]
 async fn a_lease_that_ran_out_is_handed_out_again_and_the_late_worker_is_refused() {
-    let (dir, store) = fresh().await;
+    let (_dir, store) = fresh().await;
     let id = put(&store, event(1, "a")).await;
     let late = lease_one(&store, START).await;
-    drop(store);
-    let store = open(&dir);
     assert_eq!(store.next_due().unwrap(), Some(START.after(LEASE)));
     let second = lease_one(&store, START.after(LEASE)).await;
     assert_eq!(second.attempts, 2);
