@@ -147,3 +147,25 @@ fn unsafe_code_is_where_it_is_expected_and_nowhere_else() {
         );
     }
 }
+
+#[test]
+fn every_record_field_and_function_of_the_contract_is_explained() {
+    let mut bare = Vec::new();
+    for entry in std::fs::read_dir(root().join("wit")).unwrap() {
+        let path = entry.unwrap().path();
+        if !path.is_file() {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let mut before = "";
+        for line in text.lines() {
+            let field = line.starts_with("        ") && line.trim_end().ends_with(',') && !line.contains("//");
+            let item = ["record ", "variant ", "enum ", "type "].iter().any(|word| line.trim_start().starts_with(word));
+            if (field || item || line.contains(": func(")) && !before.trim_start().starts_with("///") {
+                bare.push(format!("{}: {}", path.display(), line.trim()));
+            }
+            before = line;
+        }
+    }
+    assert!(bare.is_empty(), "{}", bare.join("\n"));
+}
