@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{Control, ControlError, Spec};
 use crate::guest::Plugin;
 use crate::guest::admission::{self, Report};
-use crate::store::{Activation, Digest, StoreError};
+use crate::store::{By, Digest, Expected, Move, Receipt, StoreError};
 
 /// What is to be deployed.
 #[derive(Debug)]
@@ -80,17 +80,16 @@ impl Control {
         let mut notes = spec.notes(&self.config);
         notes.extend(self.unset_secrets(&channel, &spec)?);
         let activate = spec.activate;
-        let release = self.store.add_release(&channel, spec.into_release(digest, author.clone())).await?;
-        let mut from = None;
-        if activate {
-            from = self.store.activate(&channel, release.number, None).await?.from;
-        }
+        let by = By { who: author.clone(), reason: spec.note.clone(), expected: Expected::Whatever };
+        let spec = Box::new(spec.into_release(digest, author.clone()));
+        let receipt = self.store.swap(&channel, Move::Deploy { spec, activate }, by).await?.receipt;
+        let (from, number) = (receipt.from, receipt.to.unwrap_or_default());
         self.publish().await?;
         // Until here, so that the published table finds it loaded.
         drop(plugin);
         timings.publish_ms = clock.lap();
-        tracing::info!(who = author, %channel, release = release.number, %digest, active = activate, load_ms = timings.load_ms, "deployed");
-        Ok(Deployed { channel, release: release.number, digest, active: activate, from, report, notes, timings })
+        tracing::info!(who = author, %channel, release = number, %digest, active = activate, load_ms = timings.load_ms, "deployed");
+        Ok(Deployed { channel, release: number, digest, active: activate, from, report, notes, timings })
     }
 
     /// Makes a release the one that answers; with `expected`, only if that one is active now.
@@ -103,11 +102,13 @@ impl Control {
         channel: &str,
         number: u64,
         expected: Option<Option<u64>>,
-    ) -> Result<Activation, ControlError> {
+    ) -> Result<Receipt, ControlError> {
         let no_release = || StoreError::NoRelease { channel: channel.to_owned(), number };
         let release = self.store.release(channel, number)?.ok_or_else(no_release)?;
         let plugin = self.load_plugin(&release.spec.digest).await?;
-        let activation = self.store.activate(channel, number, expected).await?;
+        let expected = expected.map_or(Expected::Whatever, Expected::Active);
+        let by = By { who: who.to_owned(), reason: String::new(), expected };
+        let activation = self.store.swap(channel, Move::Activate(number), by).await?.receipt;
         self.publish().await?;
         drop(plugin);
         tracing::info!(who, channel, from = activation.from, to = activation.to, "activated");
@@ -118,10 +119,18 @@ impl Control {
     ///
     /// # Errors
     /// `NoPrevious`, or as [`Control::activate`].
-    pub async fn rollback(&self, who: &str, channel: &str) -> Result<Activation, ControlError> {
+    pub async fn rollback(&self, who: &str, channel: &str) -> Result<Receipt, ControlError> {
         let found = self.store.channel(channel)?.ok_or_else(|| StoreError::NoChannel(channel.to_owned()))?;
-        let previous = found.previous.ok_or_else(|| ControlError::NoPrevious(channel.to_owned()))?;
-        self.activate(who, channel, previous, Some(found.active)).await
+        let no_previous = || StoreError::NoPrevious(channel.to_owned());
+        let previous = found.previous.ok_or_else(no_previous)?;
+        let no_release = || StoreError::NoRelease { channel: channel.to_owned(), number: previous };
+        let release = self.store.release(channel, previous)?.ok_or_else(no_release)?;
+        let plugin = self.load_plugin(&release.spec.digest).await?;
+        let by = By { who: who.to_owned(), reason: String::new(), expected: Expected::Active(found.active) };
+        let receipt = self.store.swap(channel, Move::Rollback, by).await?.receipt;
+        self.publish().await?;
+        drop(plugin);
+        Ok(receipt)
     }
 
     /// Off the runtime: hashing and syncing 16 MiB takes some 50 ms.

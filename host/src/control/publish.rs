@@ -49,9 +49,9 @@ impl Control {
         let desired = self.store.desired()?;
         publishing
             .failed
-            .retain(|digest, _| desired.channels.iter().any(|(_, release)| uses(release.as_ref(), digest)));
+            .retain(|digest, _| desired.channels.iter().any(|desired| uses(desired.active.as_ref(), digest)));
         let mut channels = Vec::with_capacity(desired.channels.len());
-        for (channel, release) in desired.channels {
+        for store::DesiredChannel { channel, active: release, .. } in desired.channels {
             let hosts = channel.hosts.clone();
             let channel = self.channel(&shown, &mut publishing, channel, release).await;
             channels.push((Arc::new(channel), hosts));

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{ControlError, names};
 use crate::config::{Config, Size};
 use crate::guest::HostPattern;
-use crate::store::{Digest, Grants, LimitOverrides, ReleaseSpec};
+use crate::store::{Digest, Grants, LimitOverrides, PreflightMark, ReleaseSpec, SecretRef, SecretVersion};
 
 /// What a release is made of beside its component: the JSON that the API takes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,7 +139,11 @@ impl Spec {
             digest,
             grants: self.grants(),
             config: self.config,
-            secrets: self.secrets,
+            secrets: self
+                .secrets
+                .into_iter()
+                .map(|name| SecretRef { name, version: SecretVersion::Pinned(0) })
+                .collect(),
             limits: LimitOverrides {
                 memory: self.limits.memory,
                 deadline_ms: self.limits.deadline_ms,
@@ -148,6 +152,7 @@ impl Spec {
             platform_origin: self.platform_origin,
             author,
             note: self.note,
+            preflight: PreflightMark::Unknown,
         }
     }
 }

@@ -11,7 +11,7 @@ use super::body::{self, Incoming};
 use super::problem::Problem;
 use super::{Outcome, json, ok};
 use crate::control::{Candidate, Spec};
-use crate::store::{Activation, Release, ReleaseSpec, StoreError, Timestamp};
+use crate::store::{Receipt, Release, ReleaseSpec, StoreError, Timestamp};
 
 /// A release as administrators see it.
 #[derive(Serialize)]
@@ -117,21 +117,20 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<u64
 }
 
 #[derive(Serialize)]
-struct Activated<'a> {
-    channel: &'a str,
+struct Activated {
     #[serde(flatten)]
-    activation: Activation,
+    activation: Receipt,
 }
 
 pub(super) async fn activate(ask: &Ask, body: &mut Incoming) -> Outcome {
     let wish: Activate = ask.json(body).await?;
     let channel = &ask.channel()?.name;
     let activation = ask.control.activate(&ask.who.name, channel, wish.release, wish.expected_active).await?;
-    ok(&Activated { channel, activation })
+    ok(&Activated { activation })
 }
 
 pub(super) async fn rollback(ask: &Ask) -> Outcome {
     let channel = &ask.channel()?.name;
     let activation = ask.control.rollback(&ask.who.name, channel).await?;
-    ok(&Activated { channel, activation })
+    ok(&Activated { activation })
 }
