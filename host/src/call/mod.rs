@@ -7,6 +7,7 @@ pub mod notification;
 pub mod sdk;
 
 use std::future::Future;
+use std::pin::Pin;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -49,14 +50,15 @@ impl<'a> Subject<'a> {
 
 /// Runs functions of a component.
 pub trait Runner: Sync {
-    /// Runs one function, with the request's body at hand, in at most `time`.
-    fn run<F: Function>(
-        &self,
-        subject: Subject<'_>,
+    /// Runs one function, with the request's body at hand, in at most `time`. Boxed: the futures of eleven interactions side
+    /// by side are large, and the compiler cannot see that they may change threads.
+    fn run<'a, F: Function>(
+        &'a self,
+        subject: Subject<'a>,
         body: Body,
         time: Duration,
-        params: F::Params<'_>,
-    ) -> impl Future<Output = Ended<F::Answer>> + Send;
+        params: F::Params<'a>,
+    ) -> Pin<Box<dyn Future<Output = Ended<F::Answer>> + Send + 'a>>;
 }
 
 /// Why a call has no answer.

@@ -24,8 +24,7 @@ use crate::guest::{Body, Ended, Fault, functions};
 /// It is not one: what the caller is told.
 pub fn parse(text: &str) -> Result<Notification<'_>, String> {
     let read = serde_json::from_str::<Object<Notification<'_>>>(text);
-    read.map(|Object(notification)| notification)
-        .map_err(|error| format!("the notification cannot be read: {error}"))
+    read.map(|Object(notification)| notification).map_err(|error| format!("the notification cannot be read: {error}"))
 }
 
 /// Answers one that somebody waits for: the JSON of the envelope.

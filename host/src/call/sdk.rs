@@ -95,4 +95,3 @@ fn read<'a, T: serde::Deserialize<'a>>(text: &'a str) -> Result<T, Failed> {
         Failed::Request(error)
     })
 }
-

@@ -86,7 +86,7 @@ impl Control {
         notes.extend(self.unset_secrets(&channel, &spec)?);
         let (activate, wait) = (spec.activate, spec.wait);
         let reason = if spec.skip_preflight { "preflight was skipped" } else { "" };
-        let spec = Box::new(spec.into_release(digest, author.clone())?);
+        let spec = Box::new(spec.into_release(digest, author.clone()));
         let by = By { who: author.clone(), reason: reason.to_owned(), expected: Expected::Revision(found.revision) };
         let Swapped { receipt, release } = self.store.swap(&channel, Move::Deploy { spec, activate }, by).await?;
         let release = release.map_or_else(|| receipt.to.unwrap_or_default(), |release| release.number);

@@ -76,7 +76,12 @@ async fn drain(channel: &str, release: &Release, in_flight: u32, deadline: Durat
     let mut killed = 0;
     if tokio::time::timeout(deadline, traffic.drained()).await.is_err() {
         killed = u32::try_from(traffic.in_flight()).unwrap_or(u32::MAX);
-        tracing::warn!(channel, release = release.number, killed, "calls did not end in time after a swap and were ended (call.drain)");
+        tracing::warn!(
+            channel,
+            release = release.number,
+            killed,
+            "calls did not end in time after a swap and were ended (call.drain)"
+        );
         traffic.kill();
         let _ = tokio::time::timeout(GRACE, traffic.drained()).await;
     }

@@ -47,9 +47,7 @@ impl Control {
         }
         let began = Instant::now();
         let desired = self.store.desired()?;
-        publishing
-            .failed
-            .retain(|digest, _| desired.channels.iter().any(|wanted| uses(wanted, digest)));
+        publishing.failed.retain(|digest, _| desired.channels.iter().any(|wanted| uses(wanted, digest)));
         let mut channels = Vec::with_capacity(desired.channels.len());
         for wanted in desired.channels {
             let hosts = wanted.channel.hosts.clone();
@@ -89,12 +87,7 @@ impl Control {
         self.watches.forget_all_but(&table);
     }
 
-    async fn channel(
-        &self,
-        before: Option<&Channel>,
-        publishing: &mut Publishing,
-        wanted: DesiredChannel,
-    ) -> Channel {
+    async fn channel(&self, before: Option<&Channel>, publishing: &mut Publishing, wanted: DesiredChannel) -> Channel {
         let DesiredChannel { channel, active, canary } = wanted;
         let name = before.map_or_else(|| Arc::from(channel.name.as_str()), |before| Arc::clone(&before.name));
         let release = match active {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{ControlError, names};
 use crate::config::{Config, Size};
 use crate::guest::HostPattern;
-use crate::store::{Digest, Grants, LimitOverrides, ReleaseSpec};
+use crate::store::{Digest, Grants, LimitOverrides, PreflightMark, ReleaseSpec, SecretRef, SecretVersion};
 
 /// What a release is made of beside its component: the JSON that the API takes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +30,8 @@ pub struct Spec {
     pub activate: bool,
     /// Whether it becomes active without the conformance cases being run against it.
     pub skip_preflight: bool,
+    /// Whether the answer waits for the calls of the release that goes.
+    pub wait: bool,
 }
 
 impl Default for Spec {
@@ -43,6 +45,7 @@ impl Default for Spec {
             note: String::new(),
             activate: true,
             skip_preflight: false,
+            wait: true,
         }
     }
 }
@@ -139,7 +142,11 @@ impl Spec {
             digest,
             grants: self.grants(),
             config: self.config,
-            secrets: self.secrets,
+            secrets: self
+                .secrets
+                .into_iter()
+                .map(|name| SecretRef { name, version: SecretVersion::Pinned(0) })
+                .collect(),
             limits: LimitOverrides {
                 memory: self.limits.memory,
                 deadline_ms: self.limits.deadline_ms,
@@ -148,6 +155,7 @@ impl Spec {
             platform_origin: self.platform_origin,
             author,
             note: self.note,
+            preflight: PreflightMark::Unknown,
         }
     }
 }

@@ -147,9 +147,7 @@ impl Watches {
                     thresholds: thresholds.clone(),
                     revision: next.revision,
                 };
-                let same = |known: &Watched| {
-                    known.release == fresh.release && known.against.is_as(fresh.against)
-                };
+                let same = |known: &Watched| known.release == fresh.release && known.against.is_as(fresh.against);
                 let watched = known.filter(|known| same(known)).cloned().unwrap_or(fresh);
                 all.insert(Arc::clone(&next.name), Watched { thresholds, revision: next.revision, ..watched });
             }

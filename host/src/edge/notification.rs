@@ -40,7 +40,10 @@ fn not_taken(settings: &config::Notification, problem: &Problem) -> Response<Ful
         reply: Reply<()>,
         events: [wharf_protocol::sdk::reports::Event; 1],
     }
-    let body = NotTaken { reply: call::notification::envelope(settings, problem.refusal(), None, None), events: [problem.event()] };
+    let body = NotTaken {
+        reply: call::notification::envelope(settings, problem.refusal(), None, None),
+        events: [problem.event()],
+    };
     problem.dress(reply::json(problem.status(), &body), None)
 }
 
@@ -144,4 +147,3 @@ fn failed(settings: &config::Notification, kind: EventKind, problem: &Problem, c
     let envelope = call::notification::envelope(settings, verdict, force, None::<()>);
     problem.dress(reply::json(200, &envelope), Some(call_id))
 }
-

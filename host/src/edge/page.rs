@@ -111,7 +111,7 @@ pub(super) async fn answer(
 }
 
 async fn exchange(edge: &Edge, ticket: Ticket, query: &str, fields: Vec<(String, String)>) -> Response<Full<Bytes>> {
-    let token = edge.forms.token(&ticket.channel.name, query);
+    let token = edge.forms.token(ticket.ids().channel, query);
     let mut request = of_query(query);
     request.form_token = &token;
     request.form = fields

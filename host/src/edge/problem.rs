@@ -244,10 +244,6 @@ impl Problem {
         self.status
     }
 
-    pub(super) fn code(&self) -> &str {
-        &self.code
-    }
-
     /// The SDK's answer: an `events` array whatever the status, and `status: "fail"` where the interaction has one.
     ///
     /// A guest's refusal travels as HTTP 200 where the answer has events; `order_pull` and `catalog_get_config` have none, and an
@@ -386,12 +382,12 @@ mod tests {
     fn after_requests_to_the_outside_a_fault_is_ambiguous_and_a_refusal_is_not() {
         let deadline = Fault::Deadline { limit: Duration::from_secs(1) };
         assert_eq!(
-            (Problem::of_fault(&deadline, true).code(), Problem::of_fault(&deadline, true).status()),
+            (Problem::of_fault(&deadline, true).code.as_ref(), Problem::of_fault(&deadline, true).status()),
             ("HOST_AMBIGUOUS", 504)
         );
-        assert_eq!(Problem::of_fault(&refusal(), true).code(), "CLOSED");
-        assert_eq!(Problem::of_fault(&Fault::Busy("x"), true).code(), "HOST_BUSY");
-        assert_eq!(Problem::of_fault(&Fault::Replaced(Duration::ZERO), true).code(), "HOST_AMBIGUOUS");
+        assert_eq!(Problem::of_fault(&refusal(), true).code.as_ref(), "CLOSED");
+        assert_eq!(Problem::of_fault(&Fault::Busy("x"), true).code.as_ref(), "HOST_BUSY");
+        assert_eq!(Problem::of_fault(&Fault::Replaced(Duration::ZERO), true).code.as_ref(), "HOST_AMBIGUOUS");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! One call at the edge: which release answers it, and what became of it.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -62,8 +64,8 @@ impl Ticket {
             };
             let release = picked.ok_or(Fault::NoRelease)?;
             if let Some(running) = Running::enter(release) {
-                release.breakers.pass(self.work).map_err(Fault::Resting)?;
                 let _ = self.release.set(Arc::clone(release));
+                release.breakers.pass(self.work).map_err(Fault::Resting)?;
                 return Ok(running);
             }
             newest = tables.load();
@@ -79,30 +81,32 @@ pub(super) struct TicketRunner<'a> {
 }
 
 impl Runner for TicketRunner<'_> {
-    async fn run<F: Function>(
-        &self,
-        subject: Subject<'_>,
+    fn run<'a, F: Function>(
+        &'a self,
+        subject: Subject<'a>,
         body: Body,
         time: Duration,
-        params: F::Params<'_>,
-    ) -> Ended<F::Answer> {
+        params: F::Params<'a>,
+    ) -> Pin<Box<dyn Future<Output = Ended<F::Answer>> + Send + 'a>> {
         let ticket = self.ticket;
-        let running = match ticket.enter(&self.edge.tables, subject) {
-            Ok(running) => running,
-            Err(fault) => return Ended { result: Err(fault), sent: 0 },
-        };
-        let release = running.release();
-        let call = Call {
-            id: &ticket.id,
-            environment: &release.environment,
-            lane: &ticket.channel.lane,
-            body,
-            began: ticket.began,
-            time: release.deadline.map_or(time, |own| own.min(time)),
-            memory: release.memory,
-            stop: release.traffic.stop(),
-        };
-        self.edge.runtime.call::<F>(&release.plugin, call, params).await
+        Box::pin(async move {
+            let running = match ticket.enter(&self.edge.tables, subject) {
+                Ok(running) => running,
+                Err(fault) => return Ended { result: Err(fault), sent: 0 },
+            };
+            let release = running.release();
+            let call = Call {
+                id: &ticket.id,
+                environment: &release.environment,
+                lane: &ticket.channel.lane,
+                body,
+                began: ticket.began,
+                time: release.deadline.map_or(time, |own| own.min(time)),
+                memory: release.memory,
+                stop: release.traffic.stop(),
+            };
+            self.edge.runtime.call::<F>(&release.plugin, call, params).await
+        })
     }
 }
 

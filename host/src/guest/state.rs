@@ -15,7 +15,7 @@ use super::engine::Runtime;
 use super::instance::Call;
 use super::outbound::{HostPattern, Sender};
 use crate::config::Config;
-use crate::store::{Grants, Store};
+use crate::store::{Grants, SecretRef, Store};
 
 /// What a release gives to its guests, the same for every call.
 #[derive(Debug)]
@@ -28,8 +28,8 @@ pub struct Environment {
     pub grants: Grants,
     /// The granted hosts, read.
     pub hosts: Vec<HostPattern>,
-    /// Names of the secrets that may be put into its requests.
-    pub secrets: Vec<String>,
+    /// The secrets that may be put into its requests.
+    pub secrets: Vec<SecretRef>,
 }
 
 /// The request body, for `raw-request`.

@@ -233,7 +233,10 @@ mod tests {
         assert_eq!(all.pass(PAGE), Err(60));
         assert_eq!(all.pass(Work::sdk(Interaction::OrderPull)), Ok(()));
         assert_eq!(all.open()[0].interaction, "payment.page");
-        assert!(!all.tell(PAGE, true) && !all.tell(PAGE, false), "calls that had begun before neither open nor close it");
+        assert!(
+            !all.tell(PAGE, true) && !all.tell(PAGE, false),
+            "calls that had begun before neither open nor close it"
+        );
         assert_eq!(all.pass(PAGE), Err(60));
         assert_eq!((all.reset(None), all.pass(PAGE)), (1, Ok(())));
         assert!(all.open().is_empty());

@@ -53,7 +53,8 @@ mod tests {
 
     #[test]
     fn another_candidate_gets_other_keys() {
-        let same = (0..2000_u32).filter(|n| falls_within(7, share("10%"), n) && falls_within(8, share("10%"), n)).count();
+        let same =
+            (0..2000_u32).filter(|n| falls_within(7, share("10%"), n) && falls_within(8, share("10%"), n)).count();
         assert!(same < 60, "{same}");
     }
 }

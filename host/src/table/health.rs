@@ -50,10 +50,7 @@ impl Score {
     /// What happened since.
     #[must_use]
     pub fn since(self, earlier: Self) -> Self {
-        Self {
-            calls: self.calls.saturating_sub(earlier.calls),
-            faults: self.faults.saturating_sub(earlier.faults),
-        }
+        Self { calls: self.calls.saturating_sub(earlier.calls), faults: self.faults.saturating_sub(earlier.faults) }
     }
 
     /// Faults per call, 0 to 1.

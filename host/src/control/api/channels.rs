@@ -61,9 +61,9 @@ impl<'a> View<'a> {
 pub(super) fn list(ask: &Ask) -> Outcome {
     ask.query(&[])?;
     let desired = ask.control.store.desired()?;
-    let seen = desired.channels.iter().filter(|(channel, _)| ask.who.sees(&channel.name));
+    let seen = desired.channels.iter().filter(|desired| ask.who.sees(&desired.channel.name));
     let views: Vec<_> = seen
-        .map(|(channel, release)| View::new(channel, release.as_ref().map(|release| release.spec.digest)))
+        .map(|desired| View::new(&desired.channel, desired.active.as_ref().map(|release| release.spec.digest)))
         .collect();
     ok(&views)
 }

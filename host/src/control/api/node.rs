@@ -50,7 +50,7 @@ pub(super) fn status(ask: &Ask) -> Outcome {
     ask.query(&[])?;
     let control = &ask.control;
     let (table, desired) = (control.tables.load(), control.store.desired()?);
-    let seen = desired.channels.iter().map(|(channel, _)| channel).filter(|channel| ask.who.sees(&channel.name));
+    let seen = desired.channels.iter().map(|desired| &desired.channel).filter(|channel| ask.who.sees(&channel.name));
     let shown = seen.filter_map(|channel| table.channel(&channel.name).map(|shown| (channel.active, shown)));
     let channels: Vec<_> = shown.map(|(active, shown)| channel_status(control, active, shown)).collect();
     let uptime = control.started.elapsed().as_secs();
@@ -109,7 +109,7 @@ fn own_metrics(control: &Control) -> Result<Registry, StoreError> {
 
     let free = Family::<Labels, Gauge<u64, AtomicU64>>::default();
     let answering = Family::<Labels, Gauge<u64, AtomicU64>>::default();
-    for channel in control.store.desired()?.channels.iter().filter_map(|(channel, _)| table.channel(&channel.name)) {
+    for channel in control.store.desired()?.channels.iter().filter_map(|desired| table.channel(&desired.channel.name)) {
         let label = [("channel", channel.name.to_string())];
         free.get_or_create(&label).set(channel.lane.free() as u64);
         answering.get_or_create(&label).set(channel.release.as_ref().map_or(0, |release| release.number));

@@ -10,8 +10,8 @@ use super::ask::{Ask, from_json};
 use super::body::{self, Incoming};
 use super::problem::Problem;
 use super::{Outcome, json, ok};
-use crate::control::{Candidate, Spec};
-use crate::store::{Activation, Release, ReleaseSpec, StoreError, Timestamp};
+use crate::control::{Candidate, Spec, Wish};
+use crate::store::{Expected, Move, Release, ReleaseSpec, Share, StoreError, Timestamp};
 
 /// A release as administrators see it.
 #[derive(Serialize)]
@@ -101,14 +101,35 @@ async fn parts_of_form(form: Bytes, boundary: String) -> Result<(Bytes, Spec), P
     Ok((component.ok_or_else(missing)?, spec.unwrap_or_default()))
 }
 
+/// A change of what answers. Of `release`, `promote` and `abort` there must be one; the latter two may name the candidate.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Activate {
-    release: u64,
+    release: Option<u64>,
+    /// The candidate's share of the calls, such as `10%`; without it, the release answers all of them.
+    canary: Option<Share>,
+    #[serde(default)]
+    promote: bool,
+    #[serde(default)]
+    abort: bool,
     /// `null` = none is expected to be active; absent = whatever is active.
     #[serde(default, deserialize_with = "given")]
     #[expect(clippy::option_option, reason = "absent and null mean different things")]
     expected_active: Option<Option<u64>>,
+    /// The `revision` of the channel as it was looked at.
+    revision: Option<u64>,
+    /// Why.
+    #[serde(default)]
+    reason: String,
+    /// Whether to wait until the release that goes has drained; so it is when absent.
+    wait: Option<bool>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Rollback {
+    reason: String,
+    wait: Option<bool>,
 }
 
 #[expect(clippy::option_option, reason = "absent and null mean different things")]
@@ -116,22 +137,40 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<u64
     Option::deserialize(deserializer).map(Some)
 }
 
-#[derive(Serialize)]
-struct Activated<'a> {
-    channel: &'a str,
-    #[serde(flatten)]
-    activation: Activation,
+impl Activate {
+    fn change(&self) -> Result<Move, Problem> {
+        match (self.release, self.canary, self.promote, self.abort) {
+            (Some(release), Some(share), false, false) => Ok(Move::Canary { release, share }),
+            (Some(release), None, false, false) => Ok(Move::Activate(release)),
+            (candidate, None, true, false) => Ok(Move::Promote(candidate)),
+            (candidate, None, false, true) => Ok(Move::Abort(candidate)),
+            _ => {
+                let message = "say one thing: `release`, `release` with `canary`, `promote`, or `abort`";
+                Err(Problem::malformed(message.to_owned()))
+            }
+        }
+    }
 }
 
 pub(super) async fn activate(ask: &Ask, body: &mut Incoming) -> Outcome {
     let wish: Activate = ask.json(body).await?;
-    let channel = &ask.channel()?.name;
-    let activation = ask.control.activate(&ask.who.name, channel, wish.release, wish.expected_active).await?;
-    ok(&Activated { channel, activation })
+    let change = wish.change()?;
+    let expected = wish.expected_active.map(Expected::Active).or(wish.revision.map(Expected::Revision));
+    perform(ask, change, expected, wish.reason, wish.wait).await
 }
 
-pub(super) async fn rollback(ask: &Ask) -> Outcome {
-    let channel = &ask.channel()?.name;
-    let activation = ask.control.rollback(&ask.who.name, channel).await?;
-    ok(&Activated { channel, activation })
+pub(super) async fn rollback(ask: &Ask, body: &mut Incoming) -> Outcome {
+    let wish: Rollback = ask.json_or_nothing(body).await?.unwrap_or_default();
+    perform(ask, Move::Rollback, None, wish.reason, wish.wait).await
+}
+
+async fn perform(ask: &Ask, change: Move, expected: Option<Expected>, reason: String, wait: Option<bool>) -> Outcome {
+    let wish = Wish { who: ask.who.name.clone(), change, reason, expected, wait: wait.unwrap_or(true) };
+    ok(&ask.control.change(&ask.channel()?.name, wish).await?)
+}
+
+/// What was done to the channel's releases, the newest first.
+pub(super) fn receipts(ask: &Ask) -> Outcome {
+    let limit = ask.query(&["limit"])?.limit(20)?;
+    ok(&ask.control.store.receipts(&ask.channel()?.name, limit)?)
 }

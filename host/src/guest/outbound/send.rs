@@ -95,8 +95,8 @@ impl Sender {
 
     /// A secret's value, if the release names it.
     fn secret(&self, name: &str) -> Option<String> {
-        let named = self.environment.secrets.iter().any(|secret| secret == name);
-        if named { self.store.secret(&self.environment.channel, name).ok().flatten() } else { None }
+        let named = self.environment.secrets.iter().find(|secret| secret.name == name)?;
+        self.store.secret(&self.environment.channel, name, named.version).ok().flatten()
     }
 
     /// Replaces each `{{secret:NAME}}` in header values. The values never enter the guest.
