@@ -11,7 +11,7 @@ use super::body::{self, Incoming};
 use super::problem::Problem;
 use super::{Outcome, json, ok};
 use crate::control::{Candidate, Spec, Wish};
-use crate::store::{Expected, Move, Release, ReleaseSpec, Share, StoreError, Timestamp};
+use crate::store::{Channel, Expected, Move, Release, ReleaseSpec, Share, StoreError, Timestamp};
 
 /// A release as administrators see it.
 #[derive(Serialize)]
@@ -19,16 +19,26 @@ struct View<'a> {
     channel: &'a str,
     release: u64,
     active: bool,
+    /// `active`, `canary`, or `previous`, the one to roll back to.
+    role: Option<&'static str>,
     created: Timestamp,
     #[serde(flatten)]
     spec: &'a ReleaseSpec,
 }
 
-fn view(release: &Release, active: Option<u64>) -> View<'_> {
+fn view<'a>(release: &'a Release, channel: &Channel) -> View<'a> {
+    let number = Some(release.number);
+    let role = match number {
+        _ if number == channel.active => Some("active"),
+        _ if number == channel.canary.map(|canary| canary.release) => Some("canary"),
+        _ if number == channel.previous => Some("previous"),
+        _ => None,
+    };
     View {
         channel: &release.channel,
         release: release.number,
-        active: active == Some(release.number),
+        active: channel.active == number,
+        role,
         created: release.created,
         spec: &release.spec,
     }
@@ -38,16 +48,43 @@ pub(super) fn list(ask: &Ask) -> Outcome {
     ask.query(&[])?;
     let channel = ask.channel()?;
     let releases = ask.control.store.releases(&channel.name)?;
-    ok(&releases.iter().map(|release| view(release, channel.active)).collect::<Vec<_>>())
+    ok(&releases.iter().map(|release| view(release, channel)).collect::<Vec<_>>())
 }
 
 pub(super) fn show(ask: &Ask) -> Outcome {
     let channel = ask.channel()?;
     let no_release = |number| StoreError::NoRelease { channel: channel.name.clone(), number };
-    let number = ask.param("n")?;
-    let number = number.parse().map_err(|_| Problem::malformed(format!("{number:?} is not a release's number")))?;
+    let number = number(ask)?;
     let release = ask.control.store.release(&channel.name, number)?.ok_or_else(|| no_release(number))?;
-    ok(&view(&release, channel.active))
+    ok(&view(&release, channel))
+}
+
+fn number(ask: &Ask) -> Result<u64, Problem> {
+    let number = ask.param("n")?;
+    number.parse().map_err(|_| Problem::malformed(format!("{number:?} is not a release's number")))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Prune {
+    keep: usize,
+}
+
+/// Removes all but the newest releases. Those that answer or may be rolled back to stay.
+pub(super) async fn prune(ask: &Ask, body: &mut Incoming) -> Outcome {
+    let Prune { keep } = ask.json(body).await?;
+    let channel = &ask.channel()?.name;
+    let removed = ask.control.store.prune_releases(channel, keep, &ask.who.name).await?;
+    tracing::info!(who = ask.who.name, channel, keep, ?removed, "pruned releases");
+    ok(&serde_json::json!({"channel": channel, "removed": removed}))
+}
+
+/// Removes one release that nobody needs.
+pub(super) async fn delete(ask: &Ask) -> Outcome {
+    let (channel, number) = (&ask.channel()?.name, number(ask)?);
+    ask.control.store.delete_release(channel, number, &ask.who.name).await?;
+    tracing::info!(who = ask.who.name, channel, release = number, "removed a release");
+    ok(&serde_json::json!({"channel": channel, "removed": [number]}))
 }
 
 /// Takes a component and makes a release of it.
