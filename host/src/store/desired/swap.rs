@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use rusqlite::{Connection, params};
 
-use super::rows::{find_release, one_channel, to_json};
 use super::bump;
+use super::rows::{find_release, one_channel, to_json};
 use crate::store::writer::Bell;
 use crate::store::{
     By, Canary, Change, Channel, Expected, Move, Receipt, Release, ReleaseSpec, Share, Store, StoreError, Swapped,
