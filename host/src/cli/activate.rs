@@ -144,7 +144,9 @@ pub(super) fn drained(receipt: &Value) -> String {
     match (number("in_flight"), number("drain_ms"), number("killed")) {
         (None | Some(0), ..) => String::new(),
         (Some(calls), None, _) => format!("; {calls} calls of the release before are still under way"),
-        (Some(calls), Some(ms), None | Some(0)) => format!("; {calls} calls of the release before ended within {ms} ms"),
+        (Some(calls), Some(ms), None | Some(0)) => {
+            format!("; {calls} calls of the release before ended within {ms} ms")
+        }
         (Some(calls), Some(ms), Some(killed)) => {
             format!("; of {calls} calls of the release before {killed} had to be ended after {ms} ms (call.drain)")
         }

@@ -51,14 +51,7 @@ impl Releases {
             let rows = rows(releases, |release| {
                 let role = release["role"].as_str().unwrap_or_default();
                 let (by, note) = (field(release, "author"), field(release, "note"));
-                [
-                    field(release, "release"),
-                    role.to_owned(),
-                    short_digest(release),
-                    time(release, "created"),
-                    by,
-                    note,
-                ]
+                [field(release, "release"), role.to_owned(), short_digest(release), time(release, "created"), by, note]
             });
             table(
                 ["RELEASE", "", "DIGEST", "CREATED", "BY", "NOTE"],

@@ -189,7 +189,8 @@ fn check_watch(watch: &Watch) -> Result<(), Problem> {
         ("watch.factor", watch.factor.is_some_and(|factor| !(1.0..=1000.0).contains(&factor)), "1 to 1000"),
         ("watch.least_faults", watch.least_faults == Some(0), "1 or more"),
     ];
-    let wrong: Vec<_> = wrong.iter().filter(|wrong| wrong.1).map(|(key, _, range)| format!("{key}: expected {range}")).collect();
+    let wrong: Vec<_> =
+        wrong.iter().filter(|wrong| wrong.1).map(|(key, _, range)| format!("{key}: expected {range}")).collect();
     if wrong.is_empty() { Ok(()) } else { Err(Problem::malformed(wrong.join("; "))) }
 }
 
