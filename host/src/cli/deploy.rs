@@ -41,6 +41,9 @@ pub(super) struct Deploy {
     /// Kept for scripts: this version tries no conformance cases before a release answers, so there is nothing to skip
     #[arg(long)]
     skip_preflight: bool,
+    /// Do not wait for the calls that are still on the release before; the receipt is completed later
+    #[arg(long)]
+    no_wait: bool,
     #[command(flatten)]
     server: Server,
 }
@@ -85,6 +88,7 @@ impl Deploy {
         spec.note.clone_from(&self.note);
         spec.activate = !self.no_activate;
         spec.skip_preflight = self.skip_preflight;
+        spec.wait = !self.no_wait;
         spec
     }
 }
@@ -163,6 +167,7 @@ mod tests {
             note: "why".to_owned(),
             no_activate: true,
             skip_preflight: false,
+            no_wait: false,
             server,
         };
         let spec = deploy.spec(Some(manifest));

@@ -85,9 +85,11 @@ impl Control {
         let mut notes = spec.notes(&self.config);
         notes.extend(self.unset_secrets(&channel, &spec)?);
         let (activate, wait) = (spec.activate, spec.wait);
-        let reason = if spec.skip_preflight { "preflight was skipped" } else { "" };
+        let skipped = spec.skip_preflight.then_some("preflight was skipped");
+        let reason: Vec<_> = [spec.note.as_str()].into_iter().chain(skipped).filter(|part| !part.is_empty()).collect();
+        let reason = reason.join("; ");
         let spec = Box::new(spec.into_release(digest, author.clone()));
-        let by = By { who: author.clone(), reason: reason.to_owned(), expected: Expected::Revision(found.revision) };
+        let by = By { who: author.clone(), reason, expected: Expected::Revision(found.revision) };
         let Swapped { receipt, release } = self.store.swap(&channel, Move::Deploy { spec, activate }, by).await?;
         let release = release.map_or_else(|| receipt.to.unwrap_or_default(), |release| release.number);
         self.publish().await?;
