@@ -101,3 +101,18 @@ fn illegal_answers_of_notifications_break_rules_too() {
     let status = fake.run(|| Chaos::cancel(&context(), OrderRef::default())).expect("a report");
     assert_eq!((status.status, status.events.len()), (Outcome::Fail, 0));
 }
+
+#[test]
+fn sometimes_is_a_share_of_the_calls_or_those_of_a_client() {
+    let call = |fake: &mut Fake, call_id: &str, client_id| {
+        let context = CallContext { call_id: call_id.to_owned(), client_id, ..context() };
+        fake.run(|| <Chaos as Inventory>::push(&context, InventoryPushRequest::default()))
+    };
+    let refusing = || behaving("sometimes").config("other", "refuse");
+    let mut some = refusing().config("share", "30");
+    let refused = (0..1000).filter(|number| call(&mut some, &number.to_string(), 1).is_err()).count();
+    assert!((250..350).contains(&refused), "{refused} of 1000");
+    let mut one = refusing().config("client", "13");
+    assert!(call(&mut one, "a", 13).is_err() && call(&mut one, "a", 14).is_ok());
+    assert!(call(&mut behaving("sometimes").config("other", "sometimes"), "a", 1).is_err());
+}
