@@ -1,13 +1,13 @@
 //! From the desired state to the next table.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::spec::read_hosts;
 use super::{Control, ControlError};
 use crate::guest::{Environment, Lane, Plugin};
-use crate::store::{self, DesiredChannel, Digest, StoreError};
+use crate::store::{self, DesiredChannel, Digest, StoreError, Timestamp};
 use crate::table::{Breakers, Canary, Channel, Health, Keys, Release, Table, Traffic};
 
 /// How long a component that could not be loaded is left alone: trying may cost a whole compilation, and every change of
@@ -48,13 +48,17 @@ impl Control {
         let began = Instant::now();
         let desired = self.store.desired()?;
         publishing.failed.retain(|digest, _| desired.channels.iter().any(|wanted| uses(wanted, digest)));
+        // A release that was new when the node went down is still on trial when it comes back.
+        let since = Timestamp::now().before(self.config.release.watch_time);
+        let new = if shown.is_empty() { self.store.swapped_since(since)? } else { HashSet::new() };
         let mut channels = Vec::with_capacity(desired.channels.len());
         for wanted in desired.channels {
             let hosts = wanted.channel.hosts.clone();
             let before = shown.channel(&wanted.channel.name);
             let (watch, previous) = (wanted.channel.watch.clone(), wanted.channel.previous);
             let channel = self.channel(before.map(AsRef::as_ref), &mut publishing, wanted).await;
-            self.watches.follow(before.map(AsRef::as_ref), &channel, previous, &watch);
+            let newly = new.contains(&*channel.name);
+            self.watches.follow(before.map(AsRef::as_ref), &channel, previous, &watch, newly);
             channels.push((Arc::new(channel), hosts));
         }
         let count = channels.len();
