@@ -5,6 +5,7 @@ mod admin;
 mod admission;
 mod bad_heads;
 mod bad_input;
+mod bombs;
 mod faults;
 mod host;
 mod house;

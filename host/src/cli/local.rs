@@ -133,12 +133,9 @@ pub(super) struct Compile {
 impl Compile {
     pub(super) fn run(self, output: Output) -> Done {
         let config = load_config(self.config.as_deref())?;
-        let compatibility = compile::run(&config, &self.component, &self.compiled);
-        // One line, because it becomes part of what an administrator is told.
-        let one_line = |error: anyhow::Error| {
-            Failure::Failed(format!("{error:#}").split_whitespace().collect::<Vec<_>>().join(" "))
-        };
-        output.line(&compatibility.map_err(one_line)?)
+        let verdict = compile::run(&config, &self.component, &self.compiled);
+        let verdict = verdict.map_err(|error| Failure::Failed(format!("{error:#}")))?;
+        output.line(&verdict.to_string())
     }
 }
 
