@@ -6,6 +6,7 @@ mod admission;
 mod bad_heads;
 mod bad_input;
 mod bombs;
+mod diff;
 mod faults;
 mod host;
 mod house;

@@ -4,6 +4,7 @@
 mod channel;
 mod client;
 mod deploy;
+mod diff;
 mod journal;
 mod local;
 mod manifest;
@@ -45,6 +46,8 @@ enum Command {
     Releases(releases::Releases),
     /// Make a release of a channel the active one
     Activate(releases::Activate),
+    /// Tell what differs between two releases of a channel
+    Diff(diff::Diff),
     /// Make the release active again that was active before
     Rollback(releases::Rollback),
     /// List the newest calls of a channel, or show one call with its log
@@ -152,6 +155,7 @@ fn perform(command: Command, output: Output) -> Result<u8, Failure> {
         Command::Compile(compile) => compile.run(output),
     }?;
     Ok(0)
+        Command::Diff(diff) => diff.run(output),
 }
 
 #[cfg(test)]
@@ -192,6 +196,9 @@ mod tests {
             "wharf verify --base-url http://127.0.0.1:8080/channels/acme --key k --actions order_* --json",
             "wharf config --effective --json",
             "wharf status --json",
+            "wharf diff acme",
+            "wharf diff acme 1 --json",
+            "wharf diff acme 1 2",
             "wharf compile a b --config c",
         ] {
             assert!(parses(line), "{line}");

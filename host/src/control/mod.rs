@@ -5,6 +5,7 @@
 
 mod api;
 mod deploy;
+mod diff;
 mod error;
 mod names;
 mod publish;
@@ -27,6 +28,7 @@ use crate::store::{Digest, Store};
 use crate::table::Tables;
 
 pub use deploy::{Candidate, Deployed, Timings};
+pub use diff::{Change, Diff, Side, What, diff};
 pub use error::ControlError;
 pub use spec::{Spec, SpecGrants, SpecLimits};
 pub use tokens::{ADMIN_TOKEN, TokenFileError};
