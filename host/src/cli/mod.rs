@@ -11,6 +11,7 @@ mod manifest;
 mod notifications;
 mod output;
 mod releases;
+mod report;
 mod secret;
 mod status;
 mod token;
