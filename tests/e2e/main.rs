@@ -24,4 +24,5 @@ mod restart;
 mod settings;
 mod swap;
 mod verifier;
+mod watch;
 mod wire;

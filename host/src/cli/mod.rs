@@ -15,6 +15,7 @@ mod report;
 mod secret;
 mod status;
 mod token;
+mod watch;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -45,10 +46,10 @@ enum Command {
     Deploy(deploy::Deploy),
     /// List the releases of a channel
     Releases(releases::Releases),
-    /// Make a release of a channel the active one
-    Activate(releases::Activate),
     /// Tell what differs between two releases of a channel
     Diff(diff::Diff),
+    /// Make a release of a channel the active one
+    Activate(releases::Activate),
     /// Make the release active again that was active before
     Rollback(releases::Rollback),
     /// List the newest calls of a channel, or show one call with its log
@@ -107,6 +108,17 @@ enum Failure {
     },
 }
 
+impl Failure {
+    /// A word for programs.
+    fn code(&self) -> &str {
+        match self {
+            Self::Usage(_) => "usage",
+            Self::Failed(_) => "failed",
+            Self::Refused { code, .. } => code,
+        }
+    }
+}
+
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
         Self::Failed(error.to_string())
@@ -143,6 +155,7 @@ fn perform(command: Command, output: Output) -> Result<u8, Failure> {
         Command::Channel(command) => command.run(output),
         Command::Deploy(deploy) => deploy.run(output),
         Command::Releases(releases) => releases.run(output),
+        Command::Diff(diff) => diff.run(output),
         Command::Activate(activate) => activate.run(output),
         Command::Rollback(rollback) => rollback.run(output),
         Command::Calls(calls) => calls.run(output),
@@ -156,7 +169,6 @@ fn perform(command: Command, output: Output) -> Result<u8, Failure> {
         Command::Compile(compile) => compile.run(output),
     }?;
     Ok(0)
-        Command::Diff(diff) => diff.run(output),
 }
 
 #[cfg(test)]
@@ -182,7 +194,11 @@ mod tests {
             "wharf channel list --admin-url http://127.0.0.1:1 --data d",
             "wharf channel rotate acme payment",
             "wharf deploy acme f.wasm --manifest wharf.toml --set a=b --set c=d=e --allow h --note n --no-activate --skip-preflight",
+            "wharf deploy acme target/wasm32-wasip2/release/f.wasm --watch --build make --json",
             "wharf releases acme",
+            "wharf diff acme",
+            "wharf diff acme 1 --json",
+            "wharf diff acme 1 2",
             "wharf activate acme 3",
             "wharf rollback acme --json",
             "wharf calls acme --limit 5 --outcome trap --json",
@@ -197,9 +213,6 @@ mod tests {
             "wharf verify --base-url http://127.0.0.1:8080/channels/acme --key k --actions order_* --json",
             "wharf config --effective --json",
             "wharf status --json",
-            "wharf diff acme",
-            "wharf diff acme 1 --json",
-            "wharf diff acme 1 2",
             "wharf compile a b --config c",
         ] {
             assert!(parses(line), "{line}");
@@ -213,6 +226,7 @@ mod tests {
             "wharf channel rotate acme master",
             "wharf activate acme x",
             "wharf deploy acme",
+            "wharf deploy acme f.wasm --build make",
             "wharf serve --edge 8080",
         ] {
             let error = Cli::try_parse_from(line.split(' ')).unwrap_err();
