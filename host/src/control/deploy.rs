@@ -6,7 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::{Control, ControlError, Spec};
+use super::{Control, ControlError, Diff, Spec};
 use crate::guest::Plugin;
 use crate::guest::admission::{self, Report};
 use crate::store::{By, Digest, Expected, Move, Receipt, StoreError, Swapped};
@@ -43,6 +43,8 @@ pub struct Deployed {
     pub notes: Vec<String>,
     /// Where the time went.
     pub timings: Timings,
+    /// What differs from the release that was active.
+    pub changes: Option<Diff>,
     /// What is kept of the change.
     pub receipt: Receipt,
 }
@@ -99,8 +101,12 @@ impl Control {
         tracing::info!(who = author, %channel, release, %digest, active = activate, load_ms = timings.load_ms, "deployed");
         let receipt = self.settled(receipt, wait).await?;
         timings.drain_ms = clock.lap();
+        let changes = match found.active {
+            Some(active) => Some(self.diff(&channel, active, release).await?),
+            None => None,
+        };
         let from = receipt.from;
-        Ok(Deployed { channel, release, digest, active: activate, from, report, notes, timings, receipt })
+        Ok(Deployed { channel, release, digest, active: activate, from, report, notes, timings, changes, receipt })
     }
 
     /// Off the runtime: hashing and syncing 16 MiB takes some 50 ms.

@@ -7,6 +7,7 @@
 mod activate;
 mod api;
 mod deploy;
+mod diff;
 mod drain;
 mod error;
 mod names;
@@ -32,6 +33,7 @@ use crate::table::Tables;
 
 pub use activate::Wish;
 pub use deploy::{Candidate, Deployed, Timings};
+pub use diff::{Change, Diff, Side, What, diff};
 pub use error::ControlError;
 pub use spec::{Spec, SpecGrants, SpecLimits};
 pub use tokens::{ADMIN_TOKEN, TokenFileError};

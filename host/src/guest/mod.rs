@@ -6,6 +6,7 @@
 
 pub mod admission;
 pub mod cache;
+mod cause;
 pub mod compile;
 mod engine;
 mod exports;

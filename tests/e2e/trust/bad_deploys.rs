@@ -8,7 +8,7 @@ use crate::admission::{Files, empty_export, exporting, hard_code, told};
 use crate::host::{Host, plugin};
 
 /// The compiler has memory enough for our plugins, and far too little for the bomb.
-const CONFIG: &str = "[compile]\ntime = \"10s\"\nmemory = \"160MiB\"\n";
+const CONFIG: &str = "[compile]\ntime = \"10s\"\nmemory = \"144MiB\"\n";
 
 /// A way to fail: what is deployed, with which settings, and a part of what is said.
 struct Bad {
@@ -44,7 +44,7 @@ fn bad_ones(files: &Files) -> Vec<Bad> {
 
 #[test]
 fn every_third_deploy_is_bad_and_nothing_that_a_caller_sees_changes() {
-    let deploys = rounds(60, 1000);
+    let deploys = rounds(45, 1000);
     let (host, files) = (Host::with_config(CONFIG), Files::new());
     host.serving("acme", "echo", &[]);
     host.serving("other", "reference", &["orders=3"]);
