@@ -40,7 +40,7 @@ use writer::{Bell, Bells, Writer};
 pub use error::StoreError;
 pub use journal::{CallRecord, LogLine, LoggedLine};
 pub use keys::{generate_key, new_id};
-pub use keyvalue::Quota;
+pub use keyvalue::{Quota, Usage, incremented};
 pub use queue::{Attempt, Enqueued, Event, Leased, QueueDepth, QueuedEvent};
 pub use records::{
     Activation, Channel, Desired, Digest, Grants, KeyKind, KeyRecord, LimitOverrides, Mode, NewChannel, Release,
