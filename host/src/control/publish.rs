@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::spec::read_hosts;
 use super::{Control, ControlError};
-use crate::guest::{Environment, Lane, Plugin};
+use crate::guest::{Effects, Environment, Lane, Plugin};
 use crate::store::{self, Digest, StoreError};
 use crate::table::{Channel, Keys, Release, Table};
 
@@ -140,6 +140,7 @@ impl Control {
             grants: spec.grants,
             hosts,
             secrets: spec.secrets,
+            effects: Effects::Live,
         };
         Ok(Release {
             number: release.number,

@@ -92,6 +92,25 @@ impl Fault {
         }
     }
 
+    /// The texts in it that are a guest's, or that may quote one.
+    pub(super) fn texts(&mut self) -> Vec<&mut String> {
+        match self {
+            Self::Trap(cause) | Self::OutOfMemory { cause, .. } | Self::Internal(cause) | Self::Host(cause) => {
+                vec![cause]
+            }
+            Self::Refused(refusal) => vec![&mut refusal.code, &mut refusal.message],
+            Self::InvalidAnswer(breach) => vec![&mut breach.path, &mut breach.rule],
+            Self::StackOverflow
+            | Self::Deadline { .. }
+            | Self::AnswerTooLarge { .. }
+            | Self::NotImplemented(_)
+            | Self::RetryLater(_)
+            | Self::Busy(_)
+            | Self::NoRelease
+            | Self::Draining => Vec::new(),
+        }
+    }
+
     /// Whether the component is to blame: what a breaker and a canary count.
     pub fn is_guests(&self) -> bool {
         matches!(
