@@ -7,6 +7,7 @@ mod api;
 mod deploy;
 mod error;
 mod names;
+mod preflight;
 mod publish;
 mod spec;
 #[cfg(test)]
@@ -28,6 +29,7 @@ use crate::table::Tables;
 
 pub use deploy::{Candidate, Deployed, Timings};
 pub use error::ControlError;
+pub use preflight::{CaseOutcome, SpecCase, SpecPreflight};
 pub use spec::{Spec, SpecGrants, SpecLimits};
 pub use tokens::{ADMIN_TOKEN, TokenFileError};
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ControlError, names};
+use super::{ControlError, SpecPreflight, names};
 use crate::config::{Config, Size};
 use crate::guest::HostPattern;
 use crate::store::{Digest, Grants, LimitOverrides, ReleaseSpec};
@@ -30,6 +30,8 @@ pub struct Spec {
     pub activate: bool,
     /// Whether it becomes active without the conformance cases being run against it.
     pub skip_preflight: bool,
+    /// What it is tried with beside the conformance cases.
+    pub preflight: SpecPreflight,
 }
 
 impl Default for Spec {
@@ -43,6 +45,7 @@ impl Default for Spec {
             note: String::new(),
             activate: true,
             skip_preflight: false,
+            preflight: SpecPreflight::default(),
         }
     }
 }
@@ -102,6 +105,7 @@ impl Spec {
         if self.note.len() > LONGEST_NOTE {
             wrong.push(format!("the note has {} bytes; the limit is {LONGEST_NOTE}", self.note.len()));
         }
+        wrong.extend(self.preflight.mistakes());
         if wrong.is_empty() { Ok(()) } else { Err(ControlError::Invalid(wrong.join("; "))) }
     }
 

@@ -1,0 +1,5 @@
+//! Trying a component out before it is published.
+
+mod spec;
+
+pub use spec::{CaseOutcome, SpecCase, SpecPreflight};
