@@ -1,8 +1,9 @@
 //! Wharf: a WebAssembly plugin host for commerce channels.
 //!
-//! Dependencies point down only: `node` (assembly) → `edge` | `control` (never each other) → `table` → `guest` → `store` →
+//! Dependencies point down only: `node` (assembly) → `edge` | `control` (never each other) → `call`, `table` → `guest` → `store` →
 //! `config`. A test holds these rules.
 
+pub mod call;
 pub mod cli;
 pub mod config;
 pub mod control;

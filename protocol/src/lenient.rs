@@ -283,7 +283,7 @@ mod tests {
         OrderCancelBody, OrderPullRequest, OrderReturnedRequest, OrderUpdateRequest, SettlePaymentRequest,
         ShipmentSubmitRequest,
     };
-    use crate::sdk::{Missing, catalog::CatalogPushRequest};
+    use crate::sdk::{Request, catalog::CatalogPushRequest};
 
     fn read<'a, T: serde::Deserialize<'a>>(json: &'a str) -> T {
         serde_json::from_str(json).unwrap_or_else(|error| panic!("{json}: {error}"))

@@ -5,15 +5,16 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Which rooms of `host/src` a room may name. Dependencies point down only.
-const ROOMS: [(&str, &[&str]); 10] = [
+const ROOMS: [(&str, &[&str]); 11] = [
     ("config", &[]),
     ("telemetry", &[]),
     ("listen", &[]),
     ("store", &["config"]),
     ("guest", &["config", "store"]),
-    ("table", &["guest", "store"]),
-    ("edge", &["config", "guest", "listen", "store", "table"]),
-    ("control", &["config", "guest", "listen", "store", "table"]),
+    ("call", &["config", "guest"]),
+    ("table", &["config", "guest", "store"]),
+    ("edge", &["call", "config", "guest", "listen", "store", "table"]),
+    ("control", &["call", "config", "guest", "listen", "store", "table"]),
     ("node", &["config", "control", "edge", "guest", "store", "table", "telemetry"]),
     ("cli", &["config", "control", "guest", "node", "store", "telemetry"]),
 ];

@@ -1,12 +1,14 @@
 //! `wharf channel …`
 
+use std::time::Duration;
+
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::client::{Client, part};
 use super::output::{Output, field, rows, short_digest, table, text, time};
-use super::{Done, Server};
-use crate::store::{KeyKind, Mode};
+use super::{Done, Failure, Server};
+use crate::store::{KeyKind, Mode, Share, Watch};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -19,6 +21,8 @@ pub(super) enum Command {
     },
     /// Show a channel
     Show(Named),
+    /// Change a channel: what it is for, its host names, when a new release is taken back
+    Set(Box<Set>),
     /// Delete a channel with its releases, keys, secrets, stored values and queued notifications
     Delete(Named),
     /// Give a channel a new key; it is shown this once
@@ -48,6 +52,71 @@ pub(super) struct Named {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct Set {
+    /// Its name
+    name: String,
+    /// Whether it may be called by the verifier (testing) or has real orders (production)
+    #[arg(long, value_name = "testing|production")]
+    mode: Option<Mode>,
+    /// The host names of its own, in place of all it has; may be repeated
+    #[arg(long = "host", value_name = "NAME")]
+    hosts: Vec<String>,
+    #[command(flatten)]
+    watch: WatchFlags,
+    #[command(flatten)]
+    server: Server,
+}
+
+/// When a new release is taken back. What is given replaces all of it; what is then left out is as configured for the node
+#[derive(Debug, Default, Args)]
+struct WatchFlags {
+    /// Whether a release that fails is taken back by the node itself
+    #[arg(long, value_name = "on|off", value_parser = on_or_off)]
+    automatic_return: Option<bool>,
+    /// A new release is watched for this many calls at least
+    #[arg(long, value_name = "N")]
+    watch_calls: Option<u32>,
+    /// A new release is watched for this long at least, such as 60s
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    watch_time: Option<Duration>,
+    /// Failed calls that are too many, such as 2%
+    #[arg(long, value_name = "SHARE")]
+    fault_rate: Option<Share>,
+    /// How many times as often as the release before it may fail
+    #[arg(long, value_name = "N")]
+    fault_factor: Option<f64>,
+    /// Fewer failed calls than this decide nothing
+    #[arg(long, value_name = "N")]
+    least_faults: Option<u32>,
+    /// Back to what is configured for the node
+    #[arg(long)]
+    usual_watch: bool,
+}
+
+fn on_or_off(text: &str) -> Result<bool, &'static str> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("expected on or off"),
+    }
+}
+
+impl WatchFlags {
+    /// What the channel is to have, if anything was said.
+    fn wish(&self) -> Option<Watch> {
+        let wish = Watch {
+            calls: self.watch_calls,
+            time_ms: self.watch_time.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
+            fault_rate: self.fault_rate.map(|share| f64::from(share.parts()) / f64::from(Share::WHOLE)),
+            factor: self.fault_factor,
+            least_faults: self.least_faults,
+            automatic: self.automatic_return,
+        };
+        (self.usual_watch || wish != Watch::default()).then_some(wish)
+    }
+}
+
+#[derive(Debug, Args)]
 pub(super) struct Rotate {
     /// The channel
     name: String,
@@ -71,6 +140,7 @@ impl Command {
                 let answer = Client::new(&server)?.delete(&path(&name))?;
                 output.answer(&answer, |_| format!("channel {name} is deleted"))
             }
+            Self::Set(set) => set.run(output),
             Self::Rotate(rotate) => rotate.run(output),
         }
     }
@@ -92,6 +162,25 @@ impl Create {
                 key("channel"), key("mode"), key("sdk_key"), key("notification_key"), key("payment_token"),
             )
         })
+    }
+}
+
+impl Set {
+    fn run(self, output: Output) -> Done {
+        let mut wish = json!({});
+        if let Some(mode) = self.mode {
+            wish["mode"] = json!(mode);
+        }
+        if !self.hosts.is_empty() {
+            wish["hosts"] = json!(self.hosts);
+        }
+        if let Some(watch) = self.watch.wish() {
+            wish["watch"] = json!(watch);
+        }
+        if wish == json!({}) {
+            return Err(Failure::Usage("say what to change; `wharf channel set --help` lists it".to_owned()));
+        }
+        output.answer(&Client::new(&self.server)?.patch(&path(&self.name), &wish)?, show)
     }
 }
 
@@ -134,14 +223,31 @@ fn list(channels: &Value) -> String {
 fn show(channel: &Value) -> String {
     let keys = rows(&channel["keys"], |key| [field(key, "kind"), time(key, "created"), time(key, "expires")]);
     format!(
-        "channel   {}\nmode      {}\nhosts     {}\nrelease   {} (before: {})\ndigest    {}\ncreated   {}\n\n{}",
+        "channel   {}\nmode      {}\nhosts     {}\nrelease   {} (before: {})\ncanary    {}\nwatch     {}\ndigest    {}\ncreated   {}\n\n{}",
         field(channel, "channel"),
         field(channel, "mode"),
         field(channel, "hosts"),
         field(channel, "active"),
         field(channel, "previous"),
+        canary(channel),
+        watch(&channel["watch"]),
         text(&channel["digest"]),
         time(channel, "created"),
         table(["KEY", "CREATED", "VALID UNTIL"], &keys, "it has no keys"),
     )
+}
+
+/// The candidate and its share; `-` for none.
+pub(super) fn canary(channel: &Value) -> String {
+    let canary = &channel["canary"];
+    if canary.is_null() {
+        return "-".to_owned();
+    }
+    format!("release {} for {}", field(canary, "release"), field(canary, "share"))
+}
+
+fn watch(watch: &Value) -> String {
+    let own = watch.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
+    let own: Vec<_> = own.map(|(name, value)| format!("{name} {}", text(value))).collect();
+    if own.is_empty() { "as configured for the node".to_owned() } else { own.join(", ") }
 }

@@ -56,6 +56,10 @@ impl Client {
         self.send(Method::PUT, path, Some(body))
     }
 
+    pub(super) fn patch(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        self.send(Method::PATCH, path, Some(body))
+    }
+
     pub(super) fn delete(&self, path: &str) -> Result<Value, Failure> {
         self.send(Method::DELETE, path, None)
     }

@@ -1,6 +1,8 @@
 //! The command line. What it does to a server it does through the admin API; what it prints is a short table or sentence,
 //! or, with `--json`, the API's own answer.
 
+mod activate;
+mod breaker;
 mod channel;
 mod client;
 mod deploy;
@@ -43,10 +45,17 @@ enum Command {
     Deploy(deploy::Deploy),
     /// List the releases of a channel
     Releases(releases::Releases),
-    /// Make a release of a channel the active one
-    Activate(releases::Activate),
+    /// Make a release of a channel the active one, or give it a share of the calls first
+    Activate(activate::Activate),
     /// Make the release active again that was active before
-    Rollback(releases::Rollback),
+    Rollback(activate::Rollback),
+    /// List what was done to the releases of a channel, by whom, and how the calls went over
+    Receipts(activate::Receipts),
+    /// Remove old releases of a channel
+    Prune(releases::Prune),
+    /// Show the circuit breakers of a channel that are open, and close them
+    #[command(subcommand)]
+    Breaker(breaker::Command),
     /// List the newest calls of a channel, or show one call with its log
     Calls(journal::Calls),
     /// Show what the components of a channel logged
@@ -141,6 +150,9 @@ fn perform(command: Command, output: Output) -> Result<u8, Failure> {
         Command::Releases(releases) => releases.run(output),
         Command::Activate(activate) => activate.run(output),
         Command::Rollback(rollback) => rollback.run(output),
+        Command::Receipts(receipts) => receipts.run(output),
+        Command::Prune(prune) => prune.run(output),
+        Command::Breaker(command) => command.run(output),
         Command::Calls(calls) => calls.run(output),
         Command::Logs(logs) => logs.run(output),
         Command::Notifications(command) => command.run(output),
@@ -179,6 +191,14 @@ mod tests {
             "wharf deploy acme f.wasm --manifest wharf.toml --set a=b --set c=d=e --allow h --note n --no-activate --skip-preflight",
             "wharf releases acme",
             "wharf activate acme 3",
+            "wharf activate acme 3 --canary 10%",
+            "wharf activate acme --promote",
+            "wharf activate acme --abort --reason slow --no-wait",
+            "wharf receipts acme --limit 3",
+            "wharf prune acme --keep 5",
+            "wharf breaker list acme",
+            "wharf breaker reset acme order_pull",
+            "wharf channel set acme --fault-rate 5% --watch-time 2m --automatic-return off",
             "wharf rollback acme --json",
             "wharf calls acme --limit 5 --outcome trap --json",
             "wharf calls show 01ABC --json --data d",
@@ -204,6 +224,9 @@ mod tests {
             "wharf",
             "wharf channel rotate acme master",
             "wharf activate acme x",
+            "wharf activate acme",
+            "wharf activate acme 3 --canary 0%",
+            "wharf activate acme --promote --abort",
             "wharf deploy acme",
             "wharf serve --edge 8080",
         ] {

@@ -1,7 +1,7 @@
-//! `wharf releases`, `wharf activate` and `wharf rollback`
+//! `wharf releases` and `wharf prune`
 
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::channel::path;
 use super::client::Client;
@@ -17,24 +17,31 @@ pub(super) struct Releases {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Activate {
+pub(super) struct Prune {
     /// The channel
     name: String,
-    /// The release's number
-    number: u64,
-    /// Only if this release is active now; somebody else may have been faster
-    #[arg(long, value_name = "N")]
-    expected: Option<u64>,
+    /// How many of the newest stay; the active one, the candidate and the one to roll back to stay in any case
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    keep: usize,
+    /// Remove just this release
+    #[arg(long, value_name = "N", conflicts_with = "keep")]
+    release: Option<u64>,
     #[command(flatten)]
     server: Server,
 }
 
-#[derive(Debug, Args)]
-pub(super) struct Rollback {
-    /// The channel
-    name: String,
-    #[command(flatten)]
-    server: Server,
+impl Prune {
+    pub(super) fn run(self, output: Output) -> Done {
+        let (client, path) = (Client::new(&self.server)?, path(&self.name));
+        let answer = match self.release {
+            Some(number) => client.delete(&format!("{path}/releases/{number}"))?,
+            None => client.post(&format!("{path}/prune"), Some(&json!({"keep": self.keep})))?,
+        };
+        output.answer(&answer, |pruned| match field(pruned, "removed").as_str() {
+            "-" => "there was nothing to remove".to_owned(),
+            numbers => format!("removed the releases {numbers}"),
+        })
+    }
 }
 
 impl Releases {
@@ -42,16 +49,9 @@ impl Releases {
         let answer = Client::new(&self.server)?.get(&format!("{}/releases", path(&self.name)))?;
         output.answer(&answer, |releases| {
             let rows = rows(releases, |release| {
-                let active = if release["active"] == true { "active" } else { "" };
+                let role = release["role"].as_str().unwrap_or_default();
                 let (by, note) = (field(release, "author"), field(release, "note"));
-                [
-                    field(release, "release"),
-                    active.to_owned(),
-                    short_digest(release),
-                    time(release, "created"),
-                    by,
-                    note,
-                ]
+                [field(release, "release"), role.to_owned(), short_digest(release), time(release, "created"), by, note]
             });
             table(
                 ["RELEASE", "", "DIGEST", "CREATED", "BY", "NOTE"],
@@ -60,27 +60,4 @@ impl Releases {
             )
         })
     }
-}
-
-impl Activate {
-    pub(super) fn run(self, output: Output) -> Done {
-        let mut wish = json!({"release": self.number});
-        if let Some(expected) = self.expected {
-            wish["expected_active"] = expected.into();
-        }
-        let answer = Client::new(&self.server)?.post(&format!("{}/activate", path(&self.name)), Some(&wish))?;
-        output.answer(&answer, swapped)
-    }
-}
-
-impl Rollback {
-    pub(super) fn run(self, output: Output) -> Done {
-        let answer = Client::new(&self.server)?.post(&format!("{}/rollback", path(&self.name)), None)?;
-        output.answer(&answer, swapped)
-    }
-}
-
-fn swapped(answer: &Value) -> String {
-    let (channel, from, to) = (field(answer, "channel"), field(answer, "from"), field(answer, "to"));
-    format!("channel {channel}: release {to} is active (before: {from})")
 }

@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 
 pub use load::{ConfigError, ConfigErrors};
 pub use sections::{
-    Admin, Call, Compile, Edge, ErrorLevels, Guest, Journal, KeyValue, Notification, OnFailure, Outbound,
-    PaymentStatus, PostMessages, Queue,
+    Admin, Breaker, Call, Compile, Edge, ErrorLevels, Guest, Journal, KeyValue, Notification, OnFailure, Outbound,
+    PaymentStatus, PostMessages, Queue, Release,
 };
 pub use values::Size;
 
@@ -35,6 +35,10 @@ pub struct Config {
     pub admin: Admin,
     /// Limits of one call.
     pub call: Call,
+    /// The trial of a new release.
+    pub release: Release,
+    /// Circuit breakers.
+    pub breaker: Breaker,
     /// The sandbox.
     pub guest: Guest,
     /// The child process that compiles.

@@ -18,6 +18,7 @@ impl Config {
         let mut ranges = Ranges::default();
         self.edge_ranges(&mut ranges);
         self.call_ranges(&mut ranges);
+        self.release_ranges(&mut ranges);
         self.guest_ranges(&mut ranges);
         self.store_ranges(&mut ranges);
         self.outbound_ranges(&mut ranges);
@@ -46,6 +47,21 @@ impl Config {
         ranges.plain("call.in-flight", call.in_flight, 1..=10_000);
         ranges.plain("call.answer", call.answer, Size::kib(1)..=Size::mib(256));
         ranges.time("call.drain", call.drain, Duration::ZERO..=HOUR);
+    }
+
+    fn release_ranges(&self, ranges: &mut Ranges) {
+        let (release, breaker) = (&self.release, &self.breaker);
+        ranges.plain("release.watch-calls", release.watch_calls, 1..=1_000_000);
+        ranges.time("release.watch-time", release.watch_time, 10 * MS..=DAY);
+        ranges.plain("release.fault-rate", release.fault_rate, 0.0..=1.0);
+        ranges.plain("release.fault-factor", release.fault_factor, 1.0..=1000.0);
+        ranges.plain("release.least-faults", release.least_faults, 1..=1_000_000);
+        ranges.plain("breaker.faults", breaker.faults, 0..=1_000_000);
+        ranges.plain("breaker.rate", breaker.rate, 0.01..=1.0);
+        ranges.plain("breaker.calls", breaker.calls, 1..=1_000_000);
+        ranges.time("breaker.window", breaker.window, 10 * MS..=HOUR);
+        ranges.time("breaker.open", breaker.open, 10 * MS..=HOUR);
+        ranges.time("breaker.longest", breaker.longest, breaker.open..=DAY);
     }
 
     fn guest_ranges(&self, ranges: &mut Ranges) {

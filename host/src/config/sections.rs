@@ -68,6 +68,46 @@ pub struct Call {
     pub drain: Duration,
 }
 
+/// `[release]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Release {
+    /// Whether a release that fails is put back by itself.
+    pub automatic_return: bool,
+    /// A new release is watched for this many calls at least.
+    pub watch_calls: u32,
+    /// A new release is watched for this long at least.
+    #[serde(with = "values::time")]
+    pub watch_time: Duration,
+    /// Faults per call, 0 to 1, that are too many whatever the release before did.
+    pub fault_rate: f64,
+    /// Times the fault rate of the release before that are too many.
+    pub fault_factor: f64,
+    /// Fewer faults than this decide nothing.
+    pub least_faults: u32,
+}
+
+/// `[breaker]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Breaker {
+    /// Faults in a row that open it; 0 = there are no breakers.
+    pub faults: u32,
+    /// Share of failed calls, 0 to 1, that opens it.
+    pub rate: f64,
+    /// Calls within the window below which the share decides nothing.
+    pub calls: u32,
+    /// The window.
+    #[serde(with = "values::time")]
+    pub window: Duration,
+    /// Time that it stays open at first.
+    #[serde(with = "values::time")]
+    pub open: Duration,
+    /// Longest time that it stays open.
+    #[serde(with = "values::time")]
+    pub longest: Duration,
+}
+
 /// `[guest]`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{Control, ControlError, Spec};
 use crate::guest::Plugin;
 use crate::guest::admission::{self, Report};
-use crate::store::{Activation, Digest, StoreError};
+use crate::store::{By, Digest, Expected, Move, Receipt, StoreError, Swapped};
 
 /// What is to be deployed.
 #[derive(Debug)]
@@ -43,6 +43,8 @@ pub struct Deployed {
     pub notes: Vec<String>,
     /// Where the time went.
     pub timings: Timings,
+    /// What is kept of the change.
+    pub receipt: Receipt,
 }
 
 /// Where the time of a deploy went, in milliseconds.
@@ -54,6 +56,8 @@ pub struct Timings {
     pub load_ms: u64,
     /// Writing the release and replacing the table.
     pub publish_ms: u64,
+    /// Waiting for the calls of the release before; the new one answers already.
+    pub drain_ms: u64,
 }
 
 impl Control {
@@ -67,9 +71,10 @@ impl Control {
         tokio::spawn(async move { control.deploy_all(candidate).await }).await?
     }
 
-    async fn deploy_all(&self, candidate: Candidate) -> Result<Deployed, ControlError> {
+    async fn deploy_all(self: &Arc<Self>, candidate: Candidate) -> Result<Deployed, ControlError> {
         let Candidate { channel, component, spec, author } = candidate;
         spec.check()?;
+        let found = self.store.channel(&channel)?.ok_or_else(|| StoreError::NoChannel(channel.clone()))?;
         let mut clock = Clock(Instant::now());
         let mut timings = Timings::default();
         let (report, digest) = self.admit(component, &spec).await?;
@@ -79,49 +84,21 @@ impl Control {
 
         let mut notes = spec.notes(&self.config);
         notes.extend(self.unset_secrets(&channel, &spec)?);
-        let activate = spec.activate;
-        let release = self.store.add_release(&channel, spec.into_release(digest, author.clone())).await?;
-        let mut from = None;
-        if activate {
-            from = self.store.activate(&channel, release.number, None).await?.from;
-        }
+        let (activate, wait) = (spec.activate, spec.wait);
+        let reason = if spec.skip_preflight { "preflight was skipped" } else { "" };
+        let spec = Box::new(spec.into_release(digest, author.clone()));
+        let by = By { who: author.clone(), reason: reason.to_owned(), expected: Expected::Revision(found.revision) };
+        let Swapped { receipt, release } = self.store.swap(&channel, Move::Deploy { spec, activate }, by).await?;
+        let release = release.map_or_else(|| receipt.to.unwrap_or_default(), |release| release.number);
         self.publish().await?;
         // Until here, so that the published table finds it loaded.
         drop(plugin);
         timings.publish_ms = clock.lap();
-        tracing::info!(who = author, %channel, release = release.number, %digest, active = activate, load_ms = timings.load_ms, "deployed");
-        Ok(Deployed { channel, release: release.number, digest, active: activate, from, report, notes, timings })
-    }
-
-    /// Makes a release the one that answers; with `expected`, only if that one is active now.
-    ///
-    /// # Errors
-    /// Its component cannot be loaded, or the store says no: the running release goes on.
-    pub async fn activate(
-        &self,
-        who: &str,
-        channel: &str,
-        number: u64,
-        expected: Option<Option<u64>>,
-    ) -> Result<Activation, ControlError> {
-        let no_release = || StoreError::NoRelease { channel: channel.to_owned(), number };
-        let release = self.store.release(channel, number)?.ok_or_else(no_release)?;
-        let plugin = self.load_plugin(&release.spec.digest).await?;
-        let activation = self.store.activate(channel, number, expected).await?;
-        self.publish().await?;
-        drop(plugin);
-        tracing::info!(who, channel, from = activation.from, to = activation.to, "activated");
-        Ok(activation)
-    }
-
-    /// Makes the release that was active before the current one active again.
-    ///
-    /// # Errors
-    /// `NoPrevious`, or as [`Control::activate`].
-    pub async fn rollback(&self, who: &str, channel: &str) -> Result<Activation, ControlError> {
-        let found = self.store.channel(channel)?.ok_or_else(|| StoreError::NoChannel(channel.to_owned()))?;
-        let previous = found.previous.ok_or_else(|| ControlError::NoPrevious(channel.to_owned()))?;
-        self.activate(who, channel, previous, Some(found.active)).await
+        tracing::info!(who = author, %channel, release, %digest, active = activate, load_ms = timings.load_ms, "deployed");
+        let receipt = self.settled(receipt, wait).await?;
+        timings.drain_ms = clock.lap();
+        let from = receipt.from;
+        Ok(Deployed { channel, release, digest, active: activate, from, report, notes, timings, receipt })
     }
 
     /// Off the runtime: hashing and syncing 16 MiB takes some 50 ms.
@@ -135,7 +112,7 @@ impl Control {
         .await?
     }
 
-    async fn load_plugin(&self, digest: &Digest) -> Result<Arc<Plugin>, ControlError> {
+    pub(super) async fn load_plugin(&self, digest: &Digest) -> Result<Arc<Plugin>, ControlError> {
         let plugin = self.plugins.get(&self.store, digest).await?;
         self.loads_again(digest).await;
         Ok(plugin)

@@ -19,9 +19,6 @@ pub enum ControlError {
     /// The store says no.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// There is nothing to roll back to.
-    #[error("channel {0} has no release before the active one; activate one by its number instead")]
-    NoPrevious(String),
     /// A task of ours ended early: a bug, or the node stops.
     #[error("the work was given up: {0}")]
     Task(#[from] tokio::task::JoinError),

@@ -1,10 +1,13 @@
 //! The control plane: what administrators do, and the only writer of the table.
 //!
-//! [`Control::deploy`] and [`Control::activate`] do everything that can fail before the store calls a release active;
-//! [`Control::publish`] then turns the desired state into the next table. [`serve`] answers the admin API.
+//! [`Control::deploy`] and [`Control::change`] do everything that can fail before the store calls a release active;
+//! [`Control::publish`] then turns the desired state into the next table, the old release drains, and `watch` takes a new
+//! one back that fails. [`serve`] answers the admin API.
 
+mod activate;
 mod api;
 mod deploy;
+mod drain;
 mod error;
 mod names;
 mod preflight;
@@ -13,6 +16,7 @@ mod spec;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod watch;
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -27,6 +31,7 @@ use crate::listen;
 use crate::store::{Digest, Store};
 use crate::table::Tables;
 
+pub use activate::Wish;
 pub use deploy::{Candidate, Deployed, Timings};
 pub use error::ControlError;
 pub use preflight::{CaseOutcome, SpecCase, SpecPreflight};
@@ -43,6 +48,8 @@ pub struct Control {
     started: Instant,
     admin: OnceLock<Digest>,
     publishing: tokio::sync::Mutex<publish::Publishing>,
+    drains: drain::Drains,
+    watches: watch::Watches,
     metrics: std::sync::Mutex<Registry>,
 }
 
@@ -55,6 +62,7 @@ impl Control {
         tables: Arc<Tables>,
         config: Arc<Config>,
     ) -> Arc<Self> {
+        let watches = watch::Watches::new(config.release.clone());
         Arc::new(Self {
             store,
             plugins,
@@ -64,6 +72,8 @@ impl Control {
             started: Instant::now(),
             admin: OnceLock::new(),
             publishing: tokio::sync::Mutex::default(),
+            drains: drain::Drains::default(),
+            watches,
             metrics: std::sync::Mutex::default(),
         })
     }
@@ -83,6 +93,10 @@ impl Control {
             tokio::select! {
                 () = stop.cancelled() => return,
                 changed = revision.changed() => if changed.is_err() { return },
+                () = self.watches.rung() => {
+                    self.take_back_what_fails().await;
+                    continue;
+                }
                 _ = retry.tick() => {}
                 _ = sweep.tick() => self.sweep().await,
             }

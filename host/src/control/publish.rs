@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use super::spec::read_hosts;
 use super::{Control, ControlError};
 use crate::guest::{Effects, Environment, Lane, Plugin};
-use crate::store::{self, Digest, StoreError};
-use crate::table::{Channel, Keys, Release, Table};
+use crate::store::{self, DesiredChannel, Digest, StoreError};
+use crate::table::{Breakers, Canary, Channel, Health, Keys, Release, Table, Traffic};
 
 /// How long a component that could not be loaded is left alone: trying may cost a whole compilation, and every change of
 /// any channel would wait for it.
@@ -47,17 +47,19 @@ impl Control {
         }
         let began = Instant::now();
         let desired = self.store.desired()?;
-        publishing
-            .failed
-            .retain(|digest, _| desired.channels.iter().any(|(_, release)| uses(release.as_ref(), digest)));
+        publishing.failed.retain(|digest, _| desired.channels.iter().any(|wanted| uses(wanted, digest)));
         let mut channels = Vec::with_capacity(desired.channels.len());
-        for (channel, release) in desired.channels {
-            let hosts = channel.hosts.clone();
-            let channel = self.channel(&shown, &mut publishing, channel, release).await;
+        for wanted in desired.channels {
+            let hosts = wanted.channel.hosts.clone();
+            let before = shown.channel(&wanted.channel.name);
+            let (watch, previous) = (wanted.channel.watch.clone(), wanted.channel.previous);
+            let channel = self.channel(before.map(AsRef::as_ref), &mut publishing, wanted).await;
+            self.watches.follow(before.map(AsRef::as_ref), &channel, previous, &watch);
             channels.push((Arc::new(channel), hosts));
         }
         let count = channels.len();
         self.tables.publish(Table::new(desired.revision, channels));
+        self.retire(&shown);
         let (revision, us) = (desired.revision, began.elapsed().as_micros());
         tracing::debug!(revision, channels = count, failed = publishing.failed.len(), us, "published");
         Ok(())
@@ -70,28 +72,57 @@ impl Control {
         }
     }
 
-    async fn channel(
-        &self,
-        shown: &Table,
-        publishing: &mut Publishing,
-        channel: store::Channel,
-        release: Option<store::Release>,
-    ) -> Channel {
-        let before = shown.channel(&channel.name);
+    /// Lets no call enter what the new table does not have any more, and watches it drain.
+    fn retire(&self, before: &Table) {
+        let table = self.tables.load();
+        for old in before.channels() {
+            let new = table.channel(&old.name);
+            let stays = |release: &Arc<Release>| {
+                new.is_some_and(|channel| channel.releases().any(|other| Arc::ptr_eq(other, release)))
+            };
+            for gone in old.releases().filter(|release| !stays(release)) {
+                self.drains.begin(&old.name, gone, self.config.call.drain);
+            }
+        }
+        self.watches.forget_all_but(&table);
+    }
+
+    async fn channel(&self, before: Option<&Channel>, publishing: &mut Publishing, wanted: DesiredChannel) -> Channel {
+        let DesiredChannel { channel, active, canary } = wanted;
         let name = before.map_or_else(|| Arc::from(channel.name.as_str()), |before| Arc::clone(&before.name));
-        let running = before.and_then(|before| before.release.as_ref());
-        let release = match release {
+        let release = match active {
+            Some(wanted) => self.running_or_new(before, &name, publishing, wanted).await,
             None => None,
-            Some(wanted) => match running.filter(|running| running.number == wanted.number) {
-                Some(running) => Some(Arc::clone(running)),
-                None => self.release(&name, publishing, wanted).await.map(Arc::new),
-            },
+        };
+        let canary = match (canary, channel.canary) {
+            (Some(wanted), Some(store::Canary { share, .. })) => {
+                let release = self.running_or_new(before, &name, publishing, wanted).await;
+                release.map(|release| Canary { release, share })
+            }
+            _ => None,
         };
         let in_flight = self.in_flight(release.as_deref());
+        let running = before.and_then(|before| before.release.as_deref());
         let lane = before
-            .filter(|_| self.in_flight(running.map(AsRef::as_ref)) == in_flight)
+            .filter(|_| self.in_flight(running) == in_flight)
             .map_or_else(|| Arc::new(Lane::new(in_flight)), |before| Arc::clone(&before.lane));
-        Channel { name, mode: channel.mode, keys: Keys::new(channel.keys), lane, release }
+        let (mode, revision) = (channel.mode, channel.revision);
+        Channel { name, mode, keys: Keys::new(channel.keys), lane, release, canary, revision }
+    }
+
+    /// The release as it runs already, with its calls and its health; or a new one.
+    async fn running_or_new(
+        &self,
+        before: Option<&Channel>,
+        channel: &Arc<str>,
+        publishing: &mut Publishing,
+        wanted: store::Release,
+    ) -> Option<Arc<Release>> {
+        let running = before.and_then(|before| before.releases().find(|running| running.number == wanted.number));
+        match running {
+            Some(running) => Some(Arc::clone(running)),
+            None => self.release(channel, publishing, wanted).await.map(Arc::new),
+        }
     }
 
     fn in_flight(&self, release: Option<&Release>) -> u32 {
@@ -150,10 +181,13 @@ impl Control {
             deadline: limits.deadline_ms.map(Duration::from_millis),
             in_flight: limits.in_flight.map_or(in_flight, |asked| asked.min(in_flight)),
             platform_origin: spec.platform_origin,
+            traffic: Traffic::default(),
+            health: Health::new(self.watches.alarm()),
+            breakers: Breakers::new(self.config.breaker.clone()),
         })
     }
 }
 
-fn uses(release: Option<&store::Release>, digest: &Digest) -> bool {
-    release.is_some_and(|release| release.spec.digest == *digest)
+fn uses(wanted: &DesiredChannel, digest: &Digest) -> bool {
+    [&wanted.active, &wanted.canary].into_iter().flatten().any(|release| release.spec.digest == *digest)
 }

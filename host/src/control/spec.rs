@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{ControlError, SpecPreflight, names};
 use crate::config::{Config, Size};
 use crate::guest::HostPattern;
-use crate::store::{Digest, Grants, LimitOverrides, ReleaseSpec};
+use crate::store::{Digest, Grants, LimitOverrides, PreflightMark, ReleaseSpec, SecretRef, SecretVersion};
 
 /// What a release is made of beside its component: the JSON that the API takes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +32,8 @@ pub struct Spec {
     pub skip_preflight: bool,
     /// What it is tried with beside the conformance cases.
     pub preflight: SpecPreflight,
+    /// Whether the answer waits for the calls of the release that goes.
+    pub wait: bool,
 }
 
 impl Default for Spec {
@@ -46,6 +48,7 @@ impl Default for Spec {
             activate: true,
             skip_preflight: false,
             preflight: SpecPreflight::default(),
+            wait: true,
         }
     }
 }
@@ -143,7 +146,11 @@ impl Spec {
             digest,
             grants: self.grants(),
             config: self.config,
-            secrets: self.secrets,
+            secrets: self
+                .secrets
+                .into_iter()
+                .map(|name| SecretRef { name, version: SecretVersion::Pinned(0) })
+                .collect(),
             limits: LimitOverrides {
                 memory: self.limits.memory,
                 deadline_ms: self.limits.deadline_ms,
@@ -152,6 +159,7 @@ impl Spec {
             platform_origin: self.platform_origin,
             author,
             note: self.note,
+            preflight: PreflightMark::Unknown,
         }
     }
 }

@@ -8,9 +8,11 @@ use tokio_util::sync::CancellationToken;
 use wharf_protocol::notification::EventKind;
 
 use super::problem::Problem;
-use super::{Edge, Outcome, Ticket, notification};
-use crate::guest::{Body, Fault, functions};
+use super::{Edge, Outcome, Ticket};
+use crate::call::{self, Failed};
+use crate::guest::{Body, Fault};
 use crate::store::{Leased, Timestamp};
+use crate::table::Work;
 
 /// The workers of one node.
 pub struct Delivery {
@@ -153,19 +155,16 @@ fn jittered(pause: Duration, share: f64) -> Duration {
 async fn try_once(edge: &Edge, leased: &Leased) -> Result<(), Fault> {
     let table = edge.tables.load();
     let channel = table.channel(&leased.channel).ok_or(Fault::NoRelease)?;
-    let mut ticket = Ticket::new(Arc::clone(channel), leased.event_type.as_str(), Instant::now());
+    let kind = EventKind::of(&leased.event_type).unwrap_or(EventKind::Workflow);
+    let work = Work::notification(kind);
+    let mut ticket = Ticket::new(Arc::clone(channel), work, leased.event_type.as_str(), Instant::now());
     leased.id.clone_into(&mut ticket.id);
-    let (result, sent) = deliver(edge, &ticket, leased).await;
-    let outcome = match &result {
-        Ok(()) => Outcome { status: 200, name: "ok", code: None, detail: None },
-        Err(fault) => {
-            let problem = Problem::of_fault(fault, sent);
-            Outcome {
-                status: problem.status(),
-                name: problem.outcome,
-                code: Some(problem.code().to_owned()),
-                detail: problem.cause,
-            }
+    let (result, outcome) = match deliver(edge, &ticket, leased).await {
+        Ok(()) => (Ok(()), Outcome::WELL),
+        Err((fault, sent)) => {
+            let problem = Problem::of_fault(&fault, sent);
+            let status = problem.status();
+            (Err(fault), problem.into_outcome(status))
         }
     };
     // Attempts of one notification are calls of their own in the journal.
@@ -174,26 +173,17 @@ async fn try_once(edge: &Edge, leased: &Leased) -> Result<(), Fault> {
     result
 }
 
-async fn deliver(edge: &Edge, ticket: &Ticket, leased: &Leased) -> (Result<(), Fault>, bool) {
-    let release = match ticket.release() {
-        Ok(release) => release,
-        Err(fault) => return (Err(fault), false),
-    };
-    let Ok(parsed) = notification::parse(&leased.body) else {
-        return (Err(Fault::Host("a queued notification cannot be read".to_owned())), false);
-    };
+async fn deliver(edge: &Edge, ticket: &Ticket, leased: &Leased) -> Result<(), (Fault, bool)> {
+    let unreadable = || (Fault::Host("a queued notification cannot be read".to_owned()), false);
+    let parsed = call::notification::parse(&leased.body).map_err(|_| unreadable())?;
     let time = edge.config.call.async_deadline;
     let raw = Body::Whole(leased.body.clone().into());
-    let context = notification::context(ticket);
-    if EventKind::of(&leased.event_type) == Some(EventKind::DocumentCancellation) {
-        let ended = edge
-            .dispatch::<functions::DocumentCancelled>(ticket, release, raw, time, (context, &parsed.entity()))
-            .await;
-        (ended.result, ended.sent > 0)
-    } else {
-        let ended = notification::event(edge, ticket, release, &parsed, raw, time, context).await;
-        (ended.result.map(|_| ()), ended.sent > 0)
-    }
+    call::notification::deliver(&edge.runner(ticket), ticket.ids(), &parsed, raw, time).await.map_err(|failed| {
+        match failed {
+            Failed::Guest { fault, sent, .. } => (fault, sent),
+            Failed::Request(_) | Failed::Missing(_) => unreadable(),
+        }
+    })
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The data plane: HTTP in, answer out. It reads the table and never changes it.
 //!
 //! [`Edge::answer`] tells a request's whole story; each chapter is a file: [`route`], [`body`], [`auth`], [`sdk`],
-//! [`notification`], [`page`]. [`problem`] is the one place that turns a failure into what a caller is told.
+//! [`notification`], [`page`], and [`ticket`], which finds the release for a call and records its end. [`problem`] is the one place that turns a failure into what a caller is told.
 
 mod auth;
 mod body;
@@ -13,11 +13,12 @@ mod reply;
 mod route;
 mod sdk;
 mod source;
+mod ticket;
 
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::{Method, Request, Response};
@@ -27,15 +28,16 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
-use crate::guest::{Body, Call, Ended, Fault, Function, Runtime};
+use crate::guest::Runtime;
 use crate::listen;
-use crate::store::{CallRecord, Store, Timestamp, new_id};
-use crate::table::{Channel, Release, Tables};
+use crate::store::Store;
+use crate::table::Tables;
 
 pub use delivery::Delivery;
 
 use problem::Problem;
 use route::Door;
+use ticket::{Outcome, Ticket};
 
 /// The edge of one node.
 pub struct Edge {
@@ -45,23 +47,6 @@ pub struct Edge {
     store: Store,
     forms: page::Forms,
     draining: AtomicBool,
-}
-
-/// A call that is being answered, for the journal and for the guest.
-struct Ticket {
-    id: String,
-    channel: Arc<Channel>,
-    action: String,
-    began: Instant,
-    started: Timestamp,
-}
-
-/// How a call ended, for the journal.
-struct Outcome {
-    status: u16,
-    name: &'static str,
-    code: Option<String>,
-    detail: Option<Box<str>>,
 }
 
 impl Edge {
@@ -133,57 +118,6 @@ impl Edge {
                 page::answer(self, channel, head, form, began).await
             }
         }
-    }
-
-    /// Runs a function of the channel's active release. The release is the one of the table that the request was routed by.
-    async fn dispatch<F: Function>(
-        &self,
-        ticket: &Ticket,
-        release: &Release,
-        body: Body,
-        time: Duration,
-        params: F::Params<'_>,
-    ) -> Ended<F::Answer> {
-        let call = Call {
-            id: &ticket.id,
-            environment: &release.environment,
-            lane: &ticket.channel.lane,
-            body,
-            began: ticket.began,
-            time: release.deadline.map_or(time, |own| own.min(time)),
-            memory: release.memory,
-        };
-        self.runtime.call::<F>(&release.plugin, call, params).await
-    }
-
-    /// Writes the call into the journal; it never waits.
-    fn record(&self, ticket: Ticket, outcome: Outcome) {
-        let Ticket { id, channel, action, began, started } = ticket;
-        if outcome.status == 500 {
-            tracing::error!(call = id, channel = %channel.name, detail = outcome.detail, "a bug of this host");
-        }
-        self.store.record_call(CallRecord {
-            id,
-            channel: channel.name.to_string(),
-            release: channel.release.as_ref().map(|release| release.number),
-            action,
-            outcome: outcome.name.to_owned(),
-            code: outcome.code,
-            status: outcome.status,
-            started,
-            duration_us: u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
-            detail: outcome.detail.map(String::from),
-        });
-    }
-}
-
-impl Ticket {
-    fn new(channel: Arc<Channel>, action: impl Into<String>, began: Instant) -> Self {
-        Self { id: new_id(), channel, action: action.into(), began, started: Timestamp::now() }
-    }
-
-    fn release(&self) -> Result<&Arc<Release>, Fault> {
-        self.channel.release.as_ref().ok_or(Fault::NoRelease)
     }
 }
 

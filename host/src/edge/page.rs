@@ -18,9 +18,10 @@ use wharf_protocol::notification::Entity;
 use wharf_protocol::notification::payments::{FormField, Page, PageMessage, PageRequest};
 
 use super::problem::Problem;
-use super::{Edge, Outcome, Ticket, body, finish, notification, reply};
+use super::{Edge, Outcome, Ticket, body, finish, reply};
+use crate::call::{self, Runner, Subject};
 use crate::guest::{Body, functions};
-use crate::table::Channel;
+use crate::table::{Channel, Release, Work};
 
 const HTML: &str = "text/html; charset=utf-8";
 /// The hidden field that proves that a form came from our page.
@@ -104,13 +105,13 @@ pub(super) async fn answer(
             }
         }
     };
-    let ticket = Ticket::new(channel, "payment.page", began);
+    let ticket = Ticket::new(channel, Work::PAYMENT_PAGE, Work::PAYMENT_PAGE.name(), began);
     let work = Box::pin(async move { exchange(&edge, ticket, &query, fields).await });
     finish(work).await.unwrap_or_else(|panic| failed(&Problem::host(panic.to_string())))
 }
 
 async fn exchange(edge: &Edge, ticket: Ticket, query: &str, fields: Vec<(String, String)>) -> Response<Full<Bytes>> {
-    let token = edge.forms.token(&ticket.channel.name, query);
+    let token = edge.forms.token(ticket.ids().channel, query);
     let mut request = of_query(query);
     request.form_token = &token;
     request.form = fields
@@ -119,26 +120,16 @@ async fn exchange(edge: &Edge, ticket: Ticket, query: &str, fields: Vec<(String,
         .map(|(name, value)| FormField { name: name.into(), value: value.into() })
         .collect();
     let time = edge.config.call.notification_deadline;
-    let context = notification::context(&ticket);
-    let ended = match ticket.release() {
-        Err(fault) => Err((fault, false)),
-        Ok(release) => {
-            let ended =
-                edge.dispatch::<functions::PaymentPage>(&ticket, release, Body::Empty, time, (context, &request)).await;
-            ended.result.map_err(|fault| (fault, ended.sent > 0))
-        }
-    };
-    let (response, outcome) = match ended {
-        Ok(page) => (shown(edge, &ticket.channel, page), Outcome { status: 200, name: "ok", code: None, detail: None }),
-        Err((fault, sent)) => {
-            let problem = Problem::of_fault(&fault, sent);
-            let outcome = Outcome {
-                status: problem.status(),
-                name: problem.outcome,
-                code: Some(problem.code().to_owned()),
-                detail: problem.cause.clone(),
-            };
-            (failed(&problem), outcome)
+    let context = call::notification::context(ticket.ids());
+    let subject = Subject::entity(&request.entity);
+    let runner = edge.runner(&ticket);
+    let ended = runner.run::<functions::PaymentPage>(subject, Body::Empty, time, (context, &request)).await;
+    let (response, outcome) = match ended.result {
+        Ok(page) => (shown(edge, ticket.answering(), page), Outcome::WELL),
+        Err(fault) => {
+            let problem = Problem::of_fault(&fault, ended.sent > 0);
+            let status = problem.status();
+            (failed(&problem), problem.into_outcome(status))
         }
     };
     let response = reply::of_call(response, &ticket.id);
@@ -172,8 +163,8 @@ fn fields(body: &Bytes) -> Vec<(String, String)> {
 }
 
 /// The guest's page, with the one script that tells the platform's window how it went.
-fn shown(edge: &Edge, channel: &Channel, page: Page) -> Response<Full<Bytes>> {
-    let origin = channel.release.as_ref().and_then(|release| release.platform_origin.as_deref());
+fn shown(edge: &Edge, release: Option<&Release>, page: Page) -> Response<Full<Bytes>> {
+    let origin = release.and_then(|release| release.platform_origin.as_deref());
     let words = &edge.config.notification.post_message;
     let literal = page.message.and_then(|message| match message {
         PageMessage::Success => words.success.as_deref(),

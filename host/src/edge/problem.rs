@@ -11,11 +11,13 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, header};
 use http_body_util::Full;
 use serde::Serialize;
+use wharf_protocol::call::Refusal;
 use wharf_protocol::notification::{ErrorLevel, Verdict};
 use wharf_protocol::sdk::Interaction;
 use wharf_protocol::sdk::reports::{Event, Outcome as Status};
 
-use super::reply;
+use super::{Outcome, reply};
+use crate::call::Failed;
 use crate::config::Size;
 use crate::guest::Fault;
 
@@ -31,7 +33,33 @@ pub(super) struct Problem {
     pub(super) cause: Option<Box<str>>,
     /// The journal's word for it.
     pub(super) outcome: &'static str,
+    /// What it says about the component.
+    pub(super) bearing: Bearing,
 }
+
+/// What the end of a call says about its component.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bearing {
+    /// It did its work; a business refusal is work done.
+    Well,
+    /// It failed.
+    Fault,
+    /// Nothing: no guest was asked, or the host ended the call.
+    Nothing,
+}
+
+impl Bearing {
+    fn of(fault: &Fault) -> Self {
+        match fault {
+            _ if fault.is_guests() => Self::Fault,
+            _ if fault.was_asked() => Self::Well,
+            _ => Self::Nothing,
+        }
+    }
+}
+
+/// The code of a request that no guest could do anything with.
+const MISSING: &str = "HOST_MISSING_FIELD";
 
 /// Seconds after which a busy or stopping node is worth another try.
 const RETRY_SOON: u32 = 1;
@@ -55,6 +83,7 @@ impl Problem {
             allow: None,
             cause: None,
             outcome,
+            bearing: Bearing::Nothing,
         }
     }
 
@@ -101,6 +130,20 @@ impl Problem {
         let problem =
             Self::new(503, "HOST_UNAVAILABLE", "The notification could not be stored. Send it again.", "unavailable");
         Self { retry_after: Some(RETRY_SOON), cause: Some(cause.into()), ..problem }
+    }
+
+    /// What becomes of a call without an answer.
+    pub(super) fn of_failed(failed: Failed) -> Self {
+        match failed {
+            Failed::Request(message) => Self::malformed(message),
+            Failed::Missing(path) => {
+                let message = format!("The request has no {path}.");
+                let refusal = Refusal { code: MISSING.to_owned(), message };
+                // A refusal as a guest would give it, though none was asked.
+                Self { bearing: Bearing::Nothing, ..Self::of_fault(&Fault::Refused(refusal), false) }
+            }
+            Failed::Guest { fault, sent, .. } => Self::of_fault(&fault, sent),
+        }
     }
 
     /// A bug of ours.
@@ -162,13 +205,27 @@ impl Problem {
                     "unavailable",
                 )
             },
+            Fault::Resting(seconds) => Self {
+                retry_after: Some(*seconds),
+                ..Self::new(
+                    503,
+                    "HOST_BUSY",
+                    "The channel's plugin failed again and again; it is called again soon.",
+                    "resting",
+                )
+            },
+            Fault::Replaced(_) => Self {
+                retry_after: Some(RETRY_SOON),
+                ..Self::new(503, "HOST_REPLACED", "The channel's plugin was replaced during the call.", "replaced")
+            },
             Fault::Draining => Self {
                 retry_after: Some(RETRY_SOON),
                 ..Self::new(503, "HOST_UNAVAILABLE", "This node is stopping.", "unavailable")
             },
             Fault::Host(_) => Self::host(fault.to_string()),
         };
-        if sent && fault.is_guests() {
+        problem.bearing = Bearing::of(fault);
+        if sent && fault.leaves_unknown() {
             problem.code = "HOST_AMBIGUOUS".into();
             problem.message =
                 "The channel's plugin failed after it had called other systems; what they did is not known.".into();
@@ -177,12 +234,14 @@ impl Problem {
         problem
     }
 
-    pub(super) fn status(&self) -> u16 {
-        self.status
+    /// It as the journal has it, with the status that the caller got.
+    pub(super) fn into_outcome(self, status: u16) -> Outcome {
+        let Self { code, cause, outcome, bearing, .. } = self;
+        Outcome { status, name: outcome, code: Some(code.into_owned()), detail: cause, bearing }
     }
 
-    pub(super) fn code(&self) -> &str {
-        &self.code
+    pub(super) fn status(&self) -> u16 {
+        self.status
     }
 
     /// The SDK's answer: an `events` array whatever the status, and `status: "fail"` where the interaction has one.
@@ -246,7 +305,6 @@ mod tests {
     use super::*;
     use http_body_util::BodyExt;
     use wharf_protocol::Breach;
-    use wharf_protocol::call::Refusal;
 
     fn told(fault: &Fault, interaction: Interaction) -> (u16, serde_json::Value, Option<String>) {
         let response = Problem::of_fault(fault, false).into_sdk(interaction, Some("01CALL"));
@@ -282,6 +340,8 @@ mod tests {
             (Fault::RetryLater(None), 503, "HOST_RETRY_LATER", Some("1"), false),
             (Fault::Busy("call.in-flight"), 503, "HOST_BUSY", Some("1"), false),
             (Fault::NoRelease, 503, "HOST_UNAVAILABLE", Some("1"), false),
+            (Fault::Resting(7), 503, "HOST_BUSY", Some("7"), false),
+            (Fault::Replaced(Duration::from_secs(20)), 503, "HOST_REPLACED", Some("1"), false),
             (Fault::Draining, 503, "HOST_UNAVAILABLE", Some("1"), false),
             (Fault::Host("secret".into()), 500, "HOST_ERROR", None, false),
         ]
@@ -322,11 +382,12 @@ mod tests {
     fn after_requests_to_the_outside_a_fault_is_ambiguous_and_a_refusal_is_not() {
         let deadline = Fault::Deadline { limit: Duration::from_secs(1) };
         assert_eq!(
-            (Problem::of_fault(&deadline, true).code(), Problem::of_fault(&deadline, true).status()),
+            (Problem::of_fault(&deadline, true).code.as_ref(), Problem::of_fault(&deadline, true).status()),
             ("HOST_AMBIGUOUS", 504)
         );
-        assert_eq!(Problem::of_fault(&refusal(), true).code(), "CLOSED");
-        assert_eq!(Problem::of_fault(&Fault::Busy("x"), true).code(), "HOST_BUSY");
+        assert_eq!(Problem::of_fault(&refusal(), true).code.as_ref(), "CLOSED");
+        assert_eq!(Problem::of_fault(&Fault::Busy("x"), true).code.as_ref(), "HOST_BUSY");
+        assert_eq!(Problem::of_fault(&Fault::Replaced(Duration::ZERO), true).code.as_ref(), "HOST_AMBIGUOUS");
     }
 
     #[test]

@@ -56,6 +56,12 @@ pub enum Fault {
     /// The channel has no active release.
     #[error("the channel has no active release")]
     NoRelease,
+    /// The component failed again and again, and rests: seconds until it is worth another try.
+    #[error("the breaker is open: the component failed again and again, and rests for {0} s more (breaker)")]
+    Resting(u32),
+    /// The call's release was replaced, and the time that its calls then have is over.
+    #[error("the call was ended because its release was replaced {} s before (call.drain)", .0.as_secs())]
+    Replaced(Duration),
     /// Wharf is stopping.
     #[error("this node is stopping")]
     Draining,
@@ -107,8 +113,20 @@ impl Fault {
             | Self::RetryLater(_)
             | Self::Busy(_)
             | Self::NoRelease
+            | Self::Resting(_)
+            | Self::Replaced(_)
             | Self::Draining => Vec::new(),
         }
+    }
+
+    /// Whether the guest was stopped in the middle, so that nobody knows what its requests to the outside did.
+    pub fn leaves_unknown(&self) -> bool {
+        self.is_guests() || matches!(self, Self::Replaced(_))
+    }
+
+    /// Whether a guest was asked at all, and had its say or its end.
+    pub fn was_asked(&self) -> bool {
+        self.is_guests() || matches!(self, Self::Refused(_) | Self::RetryLater(_))
     }
 
     /// Whether the component is to blame: what a breaker and a canary count.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio_util::sync::CancellationToken;
 use wasmtime::component::TypedFunc;
 use wasmtime::{Store as Instance, UpdateDeadline};
 use wharf_protocol::call::Failure;
@@ -56,6 +57,8 @@ pub struct Call<'a> {
     pub time: Duration,
     /// The guest's memory in bytes.
     pub memory: usize,
+    /// Ends the call before its time: its release was replaced.
+    pub stop: &'a CancellationToken,
 }
 
 /// How a call ended, and whether requests to the outside had been sent by then.
@@ -89,15 +92,21 @@ impl Runtime {
             let function = typed::<F>(function);
             function.call_async(&mut instance, params).await
         };
-        // The epoch stops a guest that computes; the timer one that waits.
-        let outcome = tokio::time::timeout_at(deadline.into(), run).await;
+        // The epoch stops a guest that computes; the timer one that waits. The guest is polled first: one that never waits
+        // pays nothing for the other branch.
+        let outcome = tokio::select! {
+            biased;
+            outcome = tokio::time::timeout_at(deadline.into(), run) => Some(outcome),
+            () = call.stop.cancelled() => None,
+        };
         let state = instance.data();
         let denied = state.memory.denied.then_some(state.memory.limit);
         let mut result = match outcome {
-            Err(_) => Err(Fault::Deadline { limit: call.time }),
-            Ok(Err(error)) => Err(self.fault(&error, denied, &call)),
-            Ok(Ok((Err(failure),))) => Err(Fault::of_failure(failure, F::NAME)),
-            Ok(Ok((Ok(answer),))) => Ok(answer),
+            None => Err(Fault::Replaced(self.config.call.drain)),
+            Some(Err(_)) => Err(Fault::Deadline { limit: call.time }),
+            Some(Ok(Err(error))) => Err(self.fault(&error, denied, &call)),
+            Some(Ok(Ok((Err(failure),)))) => Err(Fault::of_failure(failure, F::NAME)),
+            Some(Ok(Ok((Ok(answer),)))) => Ok(answer),
         };
         let sent = state.sender.sent();
         self.keep_log(instance.data_mut(), result.as_mut().err());

@@ -4,7 +4,7 @@
 //! log line, in a panic's message, in a pair that a later call reads. It is found as it is and in the encodings that programs
 //! commonly write; a guest that means to hide it can.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use base64::Engine as _;
@@ -32,16 +32,15 @@ struct Form {
 impl Redactor {
     /// For these secrets: names with values.
     pub(super) fn new<'a>(secrets: impl IntoIterator<Item = (&'a str, String)>) -> Self {
-        let mut forms = Vec::new();
-        for (name, value) in secrets {
-            if value.len() >= SHORTEST {
-                forms.extend(spellings(&value).into_iter().map(|text| Form {
-                    finder: Finder::new(text.as_bytes()).into_owned(),
-                    placeholder: placeholder(name),
-                }));
-            }
+        let mut forms = BTreeMap::new();
+        for (name, value) in secrets.into_iter().filter(|(_, value)| value.len() >= SHORTEST) {
+            forms.extend(spellings(&value).into_iter().map(|text| (text, name)));
         }
-        Self { forms }
+        let form = |(text, name): (String, &str)| Form {
+            finder: Finder::new(text.as_bytes()).into_owned(),
+            placeholder: placeholder(name),
+        };
+        Self { forms: forms.into_iter().map(form).collect() }
     }
 
     /// Whether there is nothing to look for.

@@ -18,7 +18,7 @@ use super::outbound::{HostPattern, Sender};
 use super::pairs::Pairs;
 use super::scratch::Effects;
 use crate::config::Config;
-use crate::store::Grants;
+use crate::store::{Grants, SecretRef};
 
 /// What a release gives to its guests, the same for every call.
 #[derive(Debug)]
@@ -31,8 +31,8 @@ pub struct Environment {
     pub grants: Grants,
     /// The granted hosts, read.
     pub hosts: Vec<HostPattern>,
-    /// Names of the secrets that may be put into its requests.
-    pub secrets: Vec<String>,
+    /// The secrets that may be put into its requests.
+    pub secrets: Vec<SecretRef>,
     /// Where what its guests do goes.
     pub effects: Effects,
 }

@@ -14,7 +14,7 @@ use super::StoreError;
 const OLDEST_SQLITE: i32 = 3_051_003;
 
 /// One file for each version of the schema; a database at version N still needs those from N on.
-const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema-2.sql")];
 
 const FILE: &str = "wharf.db";
 
@@ -159,14 +159,16 @@ mod tests {
         let db = open(dir.path()).unwrap();
         db.pragma_update(None, "user_version", 99).unwrap();
         drop(db);
-        assert!(matches!(open(dir.path()), Err(StoreError::NewerSchema { found: 99, known: 1 })));
+        assert!(matches!(open(dir.path()), Err(StoreError::NewerSchema { found: 99, known: 2 })));
     }
 
     #[test]
     fn every_foreign_key_has_an_index_to_delete_by() {
         let dir = tempfile::tempdir().unwrap();
         let db = open(dir.path()).unwrap();
-        for table in ["host", "channel_key", "release", "kv", "kv_usage", "data_key", "secret", "event"] {
+        let tables =
+            ["host", "channel_key", "release", "kv", "kv_usage", "data_key", "secret_value", "secret_counter", "event"];
+        for table in tables {
             let plan: String = db
                 .query_row(&format!("EXPLAIN QUERY PLAN DELETE FROM {table} WHERE channel = 'a'"), [], |row| row.get(3))
                 .unwrap();

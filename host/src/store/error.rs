@@ -1,10 +1,11 @@
 //! Why an operation of the store failed.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use rusqlite::ErrorCode;
 
-use super::Digest;
+use super::{Digest, Expected, Receipt};
 
 /// Why an operation of the store failed. Nothing of a failed operation is kept.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -67,13 +68,66 @@ pub enum StoreError {
         /// The number asked for.
         number: u64,
     },
-    /// Another release is active than the caller expected.
-    #[error("the active release is {}, not the expected {}", shown(*.found), shown(*.expected))]
+    /// The channel's releases are not what the caller saw.
+    #[error(fmt = conflict)]
     Conflict {
+        /// The channel.
+        channel: String,
         /// What the caller expected.
-        expected: Option<u64>,
+        expected: Expected,
         /// What is active.
         found: Option<u64>,
+        /// In which revision its releases were changed last.
+        revision: u64,
+        /// The last change.
+        last: Option<Box<Receipt>>,
+    },
+    /// A candidate is on trial, which another release would disturb.
+    #[error(
+        "release {release} is on trial as the canary of channel {channel}; promote it (wharf activate {channel} --promote) or abort it (--abort) first, or deploy with --no-activate"
+    )]
+    CanaryRuns {
+        /// The channel.
+        channel: String,
+        /// The candidate.
+        release: u64,
+    },
+    /// There is no candidate to promote or abort.
+    #[error("channel {0} has no canary; give a release a share of its calls first (wharf activate {0} N --canary 10%)")]
+    NoCanary(String),
+    /// Another candidate is on trial than the caller named.
+    #[error("release {expected} is not the canary of channel {channel}, release {release} is; repeat with that number")]
+    OtherCanary {
+        /// The channel.
+        channel: String,
+        /// What the caller named.
+        expected: u64,
+        /// The candidate.
+        release: u64,
+    },
+    /// A candidate needs an active release beside it.
+    #[error("channel {0} has no active release to try a canary against; activate one first")]
+    NoActive(String),
+    /// The release answers already.
+    #[error("release {release} of channel {channel} is active already; name another one")]
+    AlreadyActive {
+        /// The channel.
+        channel: String,
+        /// The release.
+        release: u64,
+    },
+    /// There is nothing to roll back to.
+    #[error("channel {0} has no release before the active one; activate one by its number instead")]
+    NoPrevious(String),
+    /// The release may not be removed.
+    #[error("release {number} of channel {channel} {because}")]
+    ReleaseInUse {
+        /// The channel.
+        channel: String,
+        /// The release.
+        number: u64,
+        /// What it is needed for, and what to do.
+        because: &'static str,
     },
 
     /// No component with this digest is stored.
@@ -134,7 +188,9 @@ pub enum StoreError {
     NotLeased(String),
 
     /// A stored secret cannot be decrypted.
-    #[error("secret {name} of channel {channel} cannot be opened; node.key is not the one it was stored with")]
+    #[error(
+        "secret {name} of channel {channel} cannot be opened: it was stored with another node key, or changed; set it again"
+    )]
     SecretSealed {
         /// The channel.
         channel: String,
@@ -142,17 +198,39 @@ pub enum StoreError {
         name: String,
     },
     /// The node key is missing or unusable.
-    #[error("{}: {problem}", .path.display())]
+    #[error("{place}: {problem}")]
     NodeKey {
-        /// The key file.
-        path: PathBuf,
+        /// The key file or the environment variable, never its value.
+        place: String,
         /// What is wrong and what to do.
         problem: &'static str,
     },
 }
 
-fn shown(number: Option<u64>) -> String {
-    number.map_or_else(|| "none".to_owned(), |number| number.to_string())
+fn conflict(
+    channel: &str,
+    expected: &Expected,
+    found: &Option<u64>,
+    revision: &u64,
+    last: &Option<Box<Receipt>>,
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
+    let active = |number: Option<u64>| {
+        number.map_or_else(|| "no active release".to_owned(), |number| format!("release {number} active"))
+    };
+    write!(f, "channel {channel} has {} since revision {revision}, expected was ", active(*found))?;
+    match expected {
+        Expected::Whatever => f.write_str("anything else")?,
+        Expected::Active(number) => f.write_str(&active(*number))?,
+        Expected::Revision(number) => write!(f, "revision {number}")?,
+    }
+    if let Some(last) = last {
+        write!(f, "; {} changed it last ({}", last.who, last.change)?;
+        last.from.map_or(Ok(()), |from| write!(f, " from {from}"))?;
+        last.to.map_or(Ok(()), |to| write!(f, " to {to}"))?;
+        f.write_str(")")?;
+    }
+    write!(f, "; look at it again (wharf releases {channel}) and repeat")
 }
 
 impl From<rusqlite::Error> for StoreError {

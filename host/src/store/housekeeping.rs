@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use super::{Retention, StoreError, Timestamp, journal, queue};
+use super::{Retention, StoreError, Timestamp, journal, queue, receipts};
 
 /// Journal rows between two trims: rare enough not to be felt, often enough that a trim is short.
 const ROWS_BETWEEN_TRIMS: u64 = 1000;
@@ -36,6 +36,7 @@ impl Housekeeping {
         if self.pruned.is_none_or(|last| last.elapsed() >= TIME_BETWEEN_PRUNES) {
             self.pruned = Some(Instant::now());
             report(in_transaction(db, |db| queue::prune(db, Timestamp::now(), &self.retention)));
+            report(in_transaction(db, receipts::trim));
         }
     }
 }

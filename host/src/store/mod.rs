@@ -14,7 +14,9 @@ mod housekeeping;
 mod journal;
 mod keys;
 mod keyvalue;
+mod node_key;
 mod queue;
+mod receipts;
 mod records;
 mod secrets;
 mod tokens;
@@ -34,7 +36,7 @@ use tokio::sync::watch;
 use crate::config::Config;
 
 use database::Readers;
-use secrets::NodeKey;
+use node_key::NodeKey;
 use writer::{Bell, Bells, Writer};
 
 pub use error::StoreError;
@@ -43,8 +45,9 @@ pub use keys::{generate_key, new_id};
 pub use keyvalue::{Quota, Usage, incremented};
 pub use queue::{Attempt, Enqueued, Event, Leased, QueueDepth, QueuedEvent};
 pub use records::{
-    Activation, Channel, Desired, Digest, Grants, KeyKind, KeyRecord, LimitOverrides, Mode, NewChannel, Release,
-    ReleaseSpec, Role, State, Timestamp, TokenRecord,
+    By, Canary, Change, Channel, Desired, DesiredChannel, Digest, Expected, Grants, KeyKind, KeyRecord, LimitOverrides,
+    Mode, Move, NewChannel, PreflightMark, Receipt, Release, ReleaseSpec, Role, SecretRef, SecretVersion, Share, State,
+    Swapped, Timestamp, TokenRecord, Watch,
 };
 pub use secrets::SecretName;
 
@@ -89,11 +92,17 @@ impl From<&Config> for Retention {
 
 impl Store {
     /// Opens the store in `dir`, which is made if needed. Blocks for the time of a few disk accesses.
-    /// Fails when another process holds the directory, the linked `SQLite` is too old, or the files are unusable.
+    /// Fails when another process holds the directory, the linked `SQLite` is too old, the files are unusable, or the
+    /// node key, in `node.key` or in the environment variable `WHARF_NODE_KEY`, is not the one that secrets were stored
+    /// with.
     pub fn open(dir: &Path, retention: Retention) -> Result<Self, StoreError> {
+        Self::open_with(dir, retention, node_key::from_environment()?.as_deref())
+    }
+
+    fn open_with(dir: &Path, retention: Retention, node_key: Option<&str>) -> Result<Self, StoreError> {
         let lock = database::claim(dir)?;
         let db = database::open(dir)?;
-        let node_key = NodeKey::load(dir, &db)?;
+        let node_key = NodeKey::load(dir, &db, node_key)?;
         let components = components::directory(dir)?;
         queue::end_leases(&db, Timestamp::now())?;
         let (desired, desired_changes) = watch::channel(desired::revision(&db)?);

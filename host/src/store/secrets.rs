@@ -1,50 +1,41 @@
-//! Secrets of channels, encrypted with a key per channel, which is itself encrypted with the node's key file.
-//! Values appear in no message, no log and no debug output.
+//! Secrets of channels: every value that was set keeps its version, encrypted with a key per channel. Values appear in no
+//! message, no log and no debug output.
 
-use std::fmt;
-use std::fs;
-use std::io::ErrorKind;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-
-use chacha20poly1305::aead::{Aead, KeyInit, Payload};
-use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
-use super::keys::random;
-use super::{Store, StoreError, Timestamp, database};
-
-const KEY_FILE: &str = "node.key";
-const NONCE: usize = 24;
+use super::node_key::{open, seal};
+use super::{SecretRef, SecretVersion, Store, StoreError, Timestamp};
 
 /// What may be told of a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SecretName {
     /// Its name.
     pub name: String,
-    /// Grows by one each time it is set.
+    /// Its newest version; grows by one each time it is set, also after it was deleted.
     pub version: u64,
     /// When this version was set.
     pub created: Timestamp,
+    /// All versions that are kept, newest first.
+    pub versions: Vec<u64>,
 }
 
 impl Store {
-    /// Sets a secret and returns its version. Fails with `NoChannel`.
+    /// Sets a secret and returns the version of the value. Older values stay for the releases that name them.
+    /// Fails with `NoChannel`.
     pub async fn put_secret(&self, channel: &str, name: &str, value: String) -> Result<u64, StoreError> {
         let (channel, name) = (channel.to_owned(), name.to_owned());
         let node_key = self.inner.node_key.clone();
         self.write(move |db| {
             let key = node_key.data_key(db, &channel)?;
-            let version: i64 = db
-                .query_row("SELECT version FROM secret WHERE channel = ? AND name = ?", [&channel, &name], |row| {
-                    row.get(0)
-                })
-                .optional()?
-                .map_or(1, |version: i64| version + 1);
+            let version: i64 = db.query_row(
+                "INSERT INTO secret_counter VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET last = last + 1 RETURNING last",
+                [&channel, &name],
+                |row| row.get(0),
+            )?;
             let sealed = seal(&key, value.as_bytes(), &bound_to(&channel, &name, version))?;
             db.execute(
-                "INSERT OR REPLACE INTO secret (channel, name, version, created, sealed) VALUES (?, ?, ?, ?, ?)",
+                "INSERT INTO secret_value (channel, name, version, created, sealed) VALUES (?, ?, ?, ?, ?)",
                 params![channel, name, version, Timestamp::now(), sealed],
             )?;
             Ok(version.cast_unsigned())
@@ -52,37 +43,50 @@ impl Store {
         .await
     }
 
-    /// The names of a channel's secrets.
+    /// The names of a channel's secrets, with the versions that are kept.
     pub fn secret_names(&self, channel: &str) -> Result<Vec<SecretName>, StoreError> {
         self.read(|db| {
-            let mut rows =
-                db.prepare_cached("SELECT name, version, created FROM secret WHERE channel = ? ORDER BY name")?;
-            let names = rows.query_map([channel], |row| {
-                let version = row.get::<_, i64>(1)?.cast_unsigned();
-                Ok(SecretName { name: row.get(0)?, version, created: row.get(2)? })
-            })?;
-            Ok(names.collect::<Result<_, _>>()?)
+            let mut rows = db.prepare_cached(
+                "SELECT name, version, created FROM secret_value WHERE channel = ? ORDER BY name, version DESC",
+            )?;
+            let mut names: Vec<SecretName> = Vec::new();
+            let mut rows = rows.query([channel])?;
+            while let Some(row) = rows.next()? {
+                let (name, version): (String, _) = (row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned());
+                match names.last_mut().filter(|last| last.name == name) {
+                    Some(last) => last.versions.push(version),
+                    None => names.push(SecretName { name, version, created: row.get(2)?, versions: vec![version] }),
+                }
+            }
+            Ok(names)
         })
     }
 
-    /// Removes a secret; false when there was none.
+    /// Removes a secret with all its values; false when there was none.
     pub async fn delete_secret(&self, channel: &str, name: &str) -> Result<bool, StoreError> {
         let (channel, name) = (channel.to_owned(), name.to_owned());
-        self.write(
-            move |db| Ok(db.execute("DELETE FROM secret WHERE channel = ? AND name = ?", [&channel, &name])? > 0),
-        )
+        self.write(move |db| {
+            Ok(db.execute("DELETE FROM secret_value WHERE channel = ? AND name = ?", [&channel, &name])? > 0)
+        })
         .await
     }
 
-    /// The value of a secret. Fails with `SecretSealed` when it was stored with another node key, or changed.
-    pub fn secret(&self, channel: &str, name: &str) -> Result<Option<String>, StoreError> {
+    /// A value of a secret, if it is kept. Fails with `SecretSealed` when it was stored with another node key, or
+    /// changed.
+    pub fn secret(&self, channel: &str, name: &str, version: SecretVersion) -> Result<Option<String>, StoreError> {
+        let wanted = match version {
+            SecretVersion::Latest => None,
+            SecretVersion::Pinned(version) => Some(version.cast_signed()),
+        };
         self.read_at_once(|db| {
             let mut row = db.prepare_cached(
-                "SELECT s.version, s.sealed, k.sealed FROM secret s JOIN data_key k ON k.channel = s.channel
-                 WHERE s.channel = ? AND s.name = ?",
+                "SELECT s.version, s.sealed, k.sealed FROM secret_value s JOIN data_key k ON k.channel = s.channel
+                 WHERE s.channel = ?1 AND s.name = ?2 AND (?3 IS NULL OR s.version = ?3)
+                 ORDER BY s.version DESC LIMIT 1",
             )?;
-            let found: Option<(i64, Vec<u8>, Vec<u8>)> =
-                row.query_row([channel, name], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
+            let found: Option<(i64, Vec<u8>, Vec<u8>)> = row
+                .query_row(params![channel, name, wanted], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+                .optional()?;
             let Some((version, sealed, sealed_key)) = found else { return Ok(None) };
             let open = || {
                 let key = self.inner.node_key.unwrap(channel, &sealed_key)?;
@@ -94,65 +98,33 @@ impl Store {
     }
 }
 
-/// The key that all others are encrypted with.
-#[derive(Clone)]
-pub(super) struct NodeKey(Key);
-
-impl fmt::Debug for NodeKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("NodeKey(…)")
+/// Replaces version 0 by the newest that is set or, if none is, by the one that will be set next.
+pub(super) fn pin(db: &Connection, channel: &str, secrets: &mut [SecretRef]) -> Result<(), StoreError> {
+    let mut row = db.prepare_cached(
+        "SELECT coalesce(
+            (SELECT max(version) FROM secret_value WHERE channel = ?1 AND name = ?2),
+            (SELECT last + 1 FROM secret_counter WHERE channel = ?1 AND name = ?2),
+            1)",
+    )?;
+    for secret in secrets {
+        if secret.version == SecretVersion::Pinned(0) {
+            let version: i64 = row.query_row([channel, &secret.name], |row| row.get(0))?;
+            secret.version = SecretVersion::Pinned(version.cast_unsigned());
+        }
     }
+    Ok(())
 }
 
-impl NodeKey {
-    /// Reads the key file, or makes it when the store does not hold anything that was encrypted with another.
-    pub(super) fn load(dir: &Path, db: &Connection) -> Result<Self, StoreError> {
-        let path = dir.join(KEY_FILE);
-        let problem = |problem| StoreError::NodeKey { path: path.clone(), problem };
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                if db.query_row("SELECT EXISTS (SELECT 1 FROM data_key)", [], |row| row.get(0))? {
-                    return Err(problem("is missing although secrets are stored; restore it from a backup"));
-                }
-                let new = random::<32>()?;
-                database::write_file(dir, KEY_FILE, &new)?;
-                new.to_vec()
-            }
-            Err(error) => return Err(StoreError::io(&path, &error)),
-        };
-        let mode = fs::metadata(&path).map_err(|error| StoreError::io(&path, &error))?.permissions().mode();
-        if mode & 0o077 != 0 {
-            return Err(problem("may be read by others; set its mode to 0600"));
-        }
-        let key =
-            <[u8; 32]>::try_from(bytes).map_err(|_| problem("does not hold 32 bytes; restore it from a backup"))?;
-        Ok(Self(key.into()))
-    }
-
-    /// The channel's data key, made on first use.
-    fn data_key(&self, db: &Connection, channel: &str) -> Result<Key, StoreError> {
-        let known: bool =
-            db.query_row("SELECT EXISTS (SELECT 1 FROM channel WHERE name = ?)", [channel], |row| row.get(0))?;
-        if !known {
-            return Err(StoreError::NoChannel(channel.to_owned()));
-        }
-        let sealed: Option<Vec<u8>> =
-            db.query_row("SELECT sealed FROM data_key WHERE channel = ?", [channel], |row| row.get(0)).optional()?;
-        if let Some(sealed) = sealed {
-            let failed = || StoreError::SecretSealed { channel: channel.to_owned(), name: "(any)".to_owned() };
-            return self.unwrap(channel, &sealed).ok_or_else(failed);
-        }
-        let key = Key::from(random::<32>()?);
-        let sealed = seal(&self.0, &key, channel.as_bytes())?;
-        db.execute("INSERT INTO data_key VALUES (?, ?)", params![channel, sealed])?;
-        Ok(key)
-    }
-
-    fn unwrap(&self, channel: &str, sealed: &[u8]) -> Option<Key> {
-        let key: [u8; 32] = open(&self.0, sealed, channel.as_bytes())?.try_into().ok()?;
-        Some(key.into())
-    }
+/// Removes the values that no release of the channel names, except the newest of each secret.
+pub(super) fn forget_unnamed(db: &Connection, channel: &str) -> Result<(), StoreError> {
+    db.execute(
+        "DELETE FROM secret_value AS s WHERE channel = ?1
+            AND version < (SELECT max(version) FROM secret_value WHERE channel = ?1 AND name = s.name)
+            AND name || '@' || version NOT IN (
+                SELECT named.value FROM release r, json_each(r.spec, '$.secrets') named WHERE r.channel = ?1)",
+        [channel],
+    )?;
+    Ok(())
 }
 
 /// What a ciphertext belongs to, so that a row cannot be passed off as another. Lengths keep the parts apart.
@@ -164,17 +136,4 @@ fn bound_to(channel: &str, name: &str, version: i64) -> Vec<u8> {
     }
     bytes.extend(version.to_le_bytes());
     bytes
-}
-
-fn seal(key: &Key, plain: &[u8], aad: &[u8]) -> Result<Vec<u8>, StoreError> {
-    let nonce = random::<NONCE>()?;
-    let sealed = XChaCha20Poly1305::new(key)
-        .encrypt(&XNonce::from(nonce), Payload { msg: plain, aad })
-        .map_err(|_| StoreError::Database("a secret is too large to encrypt".to_owned()))?;
-    Ok([&nonce[..], &sealed].concat())
-}
-
-fn open(key: &Key, sealed: &[u8], aad: &[u8]) -> Option<Vec<u8>> {
-    let (nonce, msg) = sealed.split_first_chunk::<NONCE>()?;
-    XChaCha20Poly1305::new(key).decrypt(&XNonce::from(*nonce), Payload { msg, aad }).ok()
 }

@@ -1,6 +1,6 @@
 //! `catalog_get_config` and `catalog_push`.
 
-use super::Missing;
+use super::Request;
 use crate::{Breach, Check};
 
 cases! {
@@ -47,4 +47,4 @@ fn empty_object() -> &'static str {
     crate::lenient::EMPTY_OBJECT
 }
 
-impl Missing for CatalogPushRequest<'_> {}
+impl Request for CatalogPushRequest<'_> {}

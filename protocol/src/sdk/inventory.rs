@@ -1,6 +1,6 @@
 //! `inventory_push`.
 
-use super::Missing;
+use super::Request;
 use crate::Text;
 
 cases! {
@@ -51,4 +51,4 @@ told! {
     }
 }
 
-impl Missing for InventoryPushRequest<'_> {}
+impl Request for InventoryPushRequest<'_> {}

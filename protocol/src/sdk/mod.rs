@@ -85,10 +85,15 @@ impl Interaction {
     }
 }
 
-/// A request without which no guest can do anything useful: the member that is missing.
-pub trait Missing {
-    /// The JSON path of the missing member.
+/// What a host wants to know of a request before any guest sees it.
+pub trait Request {
+    /// The JSON path of a member without which no guest can do anything useful, if it is missing.
     fn missing(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// The channel's number of the order that it is about; of several, the first.
+    fn order_number(&self) -> Option<&str> {
         None
     }
 }

@@ -1,6 +1,6 @@
 //! What the platform tells about orders: eight of the interactions' requests.
 
-use super::Missing;
+use super::Request;
 use super::order_given::{PaymentProcessor, TransactionKind};
 use crate::{Decimal, Text};
 
@@ -283,26 +283,67 @@ pub type OrderCompleteBody<'a> = Order<OrderSnapshot<'a>>;
 const ORDER_NUMBER: &str = "channel_order_refnum";
 const NESTED_ORDER_NUMBER: &str = "order.channel_order_refnum";
 
-impl Missing for OrderPullRequest<'_> {}
-impl Missing for OrderAcknowledgeRequest<'_> {}
-impl Missing for OrderUpdateRequest<'_> {}
-impl Missing for SettlePaymentRequest<'_> {}
-impl Missing for OrderReturnedRequest<'_> {}
+/// A number that is not blank.
+fn number<'a>(text: &'a Text<'_>) -> Option<&'a str> {
+    Some(text.as_str()).filter(|number| !number.is_empty())
+}
 
-impl Missing for ShipmentSubmitRequest<'_> {
+fn number_of<'a>(order: Option<&'a OrderSnapshot<'_>>) -> Option<&'a str> {
+    order.and_then(OrderSnapshot::order_number)
+}
+
+impl Request for OrderPullRequest<'_> {}
+
+impl Request for OrderAcknowledgeRequest<'_> {
+    fn order_number(&self) -> Option<&str> {
+        self.orders.first().and_then(OrderRef::order_number)
+    }
+}
+
+impl Request for OrderUpdateRequest<'_> {
+    fn order_number(&self) -> Option<&str> {
+        number_of(self.order.as_ref())
+    }
+}
+
+impl Request for SettlePaymentRequest<'_> {
+    fn order_number(&self) -> Option<&str> {
+        number_of(self.order.as_ref())
+    }
+}
+
+impl Request for OrderReturnedRequest<'_> {
+    fn order_number(&self) -> Option<&str> {
+        number_of(self.order.as_ref())
+    }
+}
+
+impl Request for ShipmentSubmitRequest<'_> {
     fn missing(&self) -> Option<&'static str> {
         self.channel_order_refnum.is_empty().then_some(ORDER_NUMBER)
     }
-}
 
-impl Missing for OrderRef<'_> {
-    fn missing(&self) -> Option<&'static str> {
-        self.channel_order_refnum.is_empty().then_some(NESTED_ORDER_NUMBER)
+    fn order_number(&self) -> Option<&str> {
+        number(&self.channel_order_refnum)
     }
 }
 
-impl Missing for OrderSnapshot<'_> {
+impl Request for OrderRef<'_> {
     fn missing(&self) -> Option<&'static str> {
         self.channel_order_refnum.is_empty().then_some(NESTED_ORDER_NUMBER)
+    }
+
+    fn order_number(&self) -> Option<&str> {
+        number(&self.channel_order_refnum)
+    }
+}
+
+impl Request for OrderSnapshot<'_> {
+    fn missing(&self) -> Option<&'static str> {
+        self.channel_order_refnum.is_empty().then_some(NESTED_ORDER_NUMBER)
+    }
+
+    fn order_number(&self) -> Option<&str> {
+        number(&self.channel_order_refnum)
     }
 }

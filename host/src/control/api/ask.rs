@@ -51,6 +51,12 @@ impl Ask {
     pub(super) async fn json<T: DeserializeOwned>(&self, body: &mut Incoming) -> Result<T, Problem> {
         from_json(&body::read(body, body::LARGEST, body::LARGEST_TOLD).await?, "the body")
     }
+
+    /// The body as JSON, if there is one.
+    pub(super) async fn json_or_nothing<T: DeserializeOwned>(&self, body: &mut Incoming) -> Result<Option<T>, Problem> {
+        let bytes = body::read(body, body::LARGEST, body::LARGEST_TOLD).await?;
+        if bytes.is_empty() { Ok(None) } else { from_json(&bytes, "the body").map(Some) }
+    }
 }
 
 /// `bytes` as JSON; `what` is what they are called when they are none.

@@ -12,7 +12,9 @@ use super::problem::Problem;
 use super::{Outcome, json, ok};
 use crate::control::names;
 use crate::control::tokens::url_safe_key;
-use crate::store::{Channel, Digest, KeyKind, KeyRecord, Mode, NewChannel, StoreError, Timestamp, generate_key};
+use crate::store::{
+    Canary, Channel, Digest, KeyKind, KeyRecord, Mode, NewChannel, StoreError, Timestamp, Watch, generate_key,
+};
 
 /// How long the old key stays valid when nobody says: long enough for a platform to be told the new one.
 const GRACE: Duration = Duration::from_hours(24);
@@ -27,6 +29,11 @@ struct View<'a> {
     hosts: &'a [String],
     active: Option<u64>,
     previous: Option<u64>,
+    canary: Option<Canary>,
+    /// When a new release is taken back, where that differs from the node's own.
+    watch: &'a Watch,
+    /// Changes with every change of its releases; a later change may name it as what it expects.
+    revision: u64,
     digest: Option<Digest>,
     created: Timestamp,
     keys: Vec<KeyView>,
@@ -51,6 +58,9 @@ impl<'a> View<'a> {
             hosts: &channel.hosts,
             active: channel.active,
             previous: channel.previous,
+            canary: channel.canary,
+            watch: &channel.watch,
+            revision: channel.revision,
             digest,
             created: channel.created,
             keys: channel.keys.iter().filter(valid).map(view).collect(),
@@ -61,9 +71,9 @@ impl<'a> View<'a> {
 pub(super) fn list(ask: &Ask) -> Outcome {
     ask.query(&[])?;
     let desired = ask.control.store.desired()?;
-    let seen = desired.channels.iter().filter(|(channel, _)| ask.who.sees(&channel.name));
+    let seen = desired.channels.iter().filter(|desired| ask.who.sees(&desired.channel.name));
     let views: Vec<_> = seen
-        .map(|(channel, release)| View::new(channel, release.as_ref().map(|release| release.spec.digest)))
+        .map(|desired| View::new(&desired.channel, desired.active.as_ref().map(|release| release.spec.digest)))
         .collect();
     ok(&views)
 }
@@ -116,6 +126,7 @@ pub(super) async fn create(ask: &Ask, body: &mut Incoming) -> Outcome {
 struct Change {
     mode: Option<Mode>,
     hosts: Option<Vec<String>>,
+    watch: Option<Watch>,
 }
 
 pub(super) async fn change(ask: &Ask, body: &mut Incoming) -> Outcome {
@@ -132,6 +143,10 @@ pub(super) async fn change(ask: &Ask, body: &mut Incoming) -> Outcome {
     }
     if let Some(mode) = change.mode {
         channel = ask.control.store.set_mode(&channel.name, mode).await?;
+    }
+    if let Some(watch) = change.watch {
+        check_watch(&watch)?;
+        channel = ask.control.store.set_watch(&channel.name, watch).await?;
     }
     ask.control.publish().await?;
     tracing::info!(who = ask.who.name, channel = channel.name, mode = %channel.mode, hosts = ?channel.hosts, "changed a channel");
@@ -163,6 +178,20 @@ pub(super) async fn rotate(ask: &Ask) -> Outcome {
     ask.control.publish().await?;
     tracing::info!(who = ask.who.name, channel, %kind, grace = grace.as_secs(), "rotated a key");
     ok(&json!({"channel": channel, "kind": kind, key_name(kind): key, "old_valid_until": until}))
+}
+
+/// Every threshold has the range that the configuration's own has.
+fn check_watch(watch: &Watch) -> Result<(), Problem> {
+    let wrong = [
+        ("watch.calls", watch.calls == Some(0), "1 or more"),
+        ("watch.time_ms", watch.time_ms.is_some_and(|ms| !(10..=86_400_000).contains(&ms)), "10 to 86400000"),
+        ("watch.fault_rate", watch.fault_rate.is_some_and(|rate| !(0.0..=1.0).contains(&rate)), "0 to 1"),
+        ("watch.factor", watch.factor.is_some_and(|factor| !(1.0..=1000.0).contains(&factor)), "1 to 1000"),
+        ("watch.least_faults", watch.least_faults == Some(0), "1 or more"),
+    ];
+    let wrong: Vec<_> =
+        wrong.iter().filter(|wrong| wrong.1).map(|(key, _, range)| format!("{key}: expected {range}")).collect();
+    if wrong.is_empty() { Ok(()) } else { Err(Problem::malformed(wrong.join("; "))) }
 }
 
 fn check_hosts(hosts: &[String]) -> Result<(), Problem> {

@@ -5,6 +5,7 @@
 
 mod ask;
 mod body;
+mod breakers;
 mod channels;
 mod journal;
 mod node;
@@ -104,7 +105,12 @@ async fn perform(endpoint: Endpoint, ask: &Ask, body: &mut Incoming) -> Outcome 
         Endpoint::Deploy => releases::deploy(ask, body).await,
         Endpoint::Release => releases::show(ask),
         Endpoint::Activate => releases::activate(ask, body).await,
-        Endpoint::Rollback => releases::rollback(ask).await,
+        Endpoint::Rollback => releases::rollback(ask, body).await,
+        Endpoint::Receipts => releases::receipts(ask),
+        Endpoint::Prune => releases::prune(ask, body).await,
+        Endpoint::DeleteRelease => releases::delete(ask).await,
+        Endpoint::Breakers => breakers::list(ask),
+        Endpoint::ResetBreakers => breakers::reset(ask, body).await,
         Endpoint::Calls => journal::calls(ask),
         Endpoint::Call => journal::call(ask),
         Endpoint::Logs => journal::logs(ask),

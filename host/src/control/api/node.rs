@@ -16,10 +16,11 @@ use serde_json::json;
 
 use super::ask::Ask;
 use super::problem::Problem;
-use super::{Answer, Outcome, ok};
+use super::{Answer, Outcome, breakers, ok};
 use crate::control::Control;
-use crate::store::{Digest, StoreError};
-use crate::table::Channel;
+use crate::control::watch::Trial;
+use crate::store::{Digest, Receipt, Share, StoreError};
+use crate::table::{Channel, Score, Table};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -32,9 +33,30 @@ struct ChannelStatus<'a> {
     digest: Option<Digest>,
     in_flight: u32,
     in_flight_free: usize,
+    /// The release that answers a share of the calls.
+    canary: Option<CanaryStatus>,
+    /// A new release or a canary that is watched, and how it does.
+    trial: Option<Trial>,
+    /// Interactions that are not called at present.
+    breakers: Vec<breakers::View>,
+    /// The last change of what answers, if the node made it itself.
+    returned: Option<Receipt>,
 }
 
-fn channel_status<'a>(control: &Control, active: Option<u64>, channel: &'a Channel) -> ChannelStatus<'a> {
+#[derive(Serialize)]
+struct CanaryStatus {
+    release: u64,
+    share: Share,
+    #[serde(flatten)]
+    score: Score,
+}
+
+fn channel_status<'a>(
+    control: &Control,
+    active: Option<u64>,
+    channel: &'a Channel,
+    returned: Option<Receipt>,
+) -> ChannelStatus<'a> {
     let release = channel.release.as_ref();
     ChannelStatus {
         channel: &channel.name,
@@ -43,6 +65,14 @@ fn channel_status<'a>(control: &Control, active: Option<u64>, channel: &'a Chann
         digest: release.map(|release| release.plugin.digest),
         in_flight: release.map_or(control.config.call.in_flight, |release| release.in_flight),
         in_flight_free: channel.lane.free(),
+        canary: channel.canary.as_ref().map(|canary| CanaryStatus {
+            release: canary.release.number,
+            share: canary.share,
+            score: canary.release.health.score(),
+        }),
+        trial: control.watches.trial(channel),
+        breakers: breakers::open(channel),
+        returned,
     }
 }
 
@@ -50,9 +80,11 @@ pub(super) fn status(ask: &Ask) -> Outcome {
     ask.query(&[])?;
     let control = &ask.control;
     let (table, desired) = (control.tables.load(), control.store.desired()?);
-    let seen = desired.channels.iter().map(|(channel, _)| channel).filter(|channel| ask.who.sees(&channel.name));
+    let seen = desired.channels.iter().map(|desired| &desired.channel).filter(|channel| ask.who.sees(&channel.name));
     let shown = seen.filter_map(|channel| table.channel(&channel.name).map(|shown| (channel.active, shown)));
-    let channels: Vec<_> = shown.map(|(active, shown)| channel_status(control, active, shown)).collect();
+    let mut returned = control.store.returned()?;
+    let channels: Vec<_> =
+        shown.map(|(active, shown)| channel_status(control, active, shown, returned.remove(&*shown.name))).collect();
     let uptime = control.started.elapsed().as_secs();
     let mut status = json!({"version": VERSION, "uptime_s": uptime, "revision": table.revision, "channels": channels});
     if ask.who.sees_node() {
@@ -109,14 +141,47 @@ fn own_metrics(control: &Control) -> Result<Registry, StoreError> {
 
     let free = Family::<Labels, Gauge<u64, AtomicU64>>::default();
     let answering = Family::<Labels, Gauge<u64, AtomicU64>>::default();
-    for channel in control.store.desired()?.channels.iter().filter_map(|(channel, _)| table.channel(&channel.name)) {
+    for channel in control.store.desired()?.channels.iter().filter_map(|desired| table.channel(&desired.channel.name)) {
         let label = [("channel", channel.name.to_string())];
         free.get_or_create(&label).set(channel.lane.free() as u64);
         answering.get_or_create(&label).set(channel.release.as_ref().map_or(0, |release| release.number));
     }
+    let metrics = Releases::of(&table);
+    registry.register("release_calls", "Calls that a published release has taken", metrics.calls);
+    registry.register("release_faults", "Calls that a published release has failed", metrics.faults);
+    registry.register("release_in_flight", "Calls that are under way on a published release", metrics.in_flight);
+    registry.register("breakers_open", "Interactions that are not called at present", metrics.breakers);
     registry.register("channel_in_flight_free", "Calls that the channel could take at once", free);
     registry.register("channel_release", "Number of the release that answers; 0 = none", answering);
     Ok(registry)
+}
+
+type ReleaseLabels = [(&'static str, String); 2];
+
+/// What the published releases tell, by channel and number.
+#[derive(Default)]
+struct Releases {
+    calls: Family<ReleaseLabels, Gauge<u64, AtomicU64>>,
+    faults: Family<ReleaseLabels, Gauge<u64, AtomicU64>>,
+    in_flight: Family<ReleaseLabels, Gauge<u64, AtomicU64>>,
+    breakers: Family<ReleaseLabels, Gauge<u64, AtomicU64>>,
+}
+
+impl Releases {
+    fn of(table: &Table) -> Self {
+        let metrics = Self::default();
+        for channel in table.channels() {
+            for release in channel.releases() {
+                let label = [("channel", channel.name.to_string()), ("release", release.number.to_string())];
+                let score = release.health.score();
+                metrics.calls.get_or_create(&label).set(score.calls);
+                metrics.faults.get_or_create(&label).set(score.faults);
+                metrics.in_flight.get_or_create(&label).set(release.traffic.in_flight());
+                metrics.breakers.get_or_create(&label).set(release.breakers.open().len() as u64);
+            }
+        }
+        metrics
+    }
 }
 
 fn gauge(value: u64) -> Gauge<u64, AtomicU64> {

@@ -53,6 +53,12 @@ impl From<StoreError> for Problem {
             StoreError::Exists(_) => (StatusCode::CONFLICT, "channel-exists"),
             StoreError::HostTaken { .. } => (StatusCode::CONFLICT, "host-taken"),
             StoreError::Conflict { .. } => (StatusCode::CONFLICT, "conflict"),
+            StoreError::NoPrevious(_) => (StatusCode::CONFLICT, "no-previous-release"),
+            StoreError::CanaryRuns { .. } => (StatusCode::CONFLICT, "canary-runs"),
+            StoreError::NoCanary(_) | StoreError::OtherCanary { .. } => (StatusCode::CONFLICT, "no-such-canary"),
+            StoreError::NoActive(_) => (StatusCode::CONFLICT, "no-active-release"),
+            StoreError::AlreadyActive { .. } => (StatusCode::CONFLICT, "already-active"),
+            StoreError::ReleaseInUse { .. } => (StatusCode::CONFLICT, "release-in-use"),
             StoreError::NotDead(_) => (StatusCode::CONFLICT, "not-dead"),
             StoreError::NoChannel(_) => (StatusCode::NOT_FOUND, "no-such-channel"),
             StoreError::NoRelease { .. } => (StatusCode::NOT_FOUND, "no-such-release"),
@@ -97,9 +103,6 @@ impl From<ControlError> for Problem {
             }
             ControlError::Refused(error) => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "component-refused", error.to_string())
-            }
-            error @ ControlError::NoPrevious(_) => {
-                Self::new(StatusCode::CONFLICT, "no-previous-release", error.to_string())
             }
             error @ ControlError::Task(_) => Self::internal(&error),
         }

@@ -10,8 +10,8 @@ use super::ask::{Ask, from_json};
 use super::body::{self, Incoming};
 use super::problem::Problem;
 use super::{Outcome, json, ok};
-use crate::control::{Candidate, Spec};
-use crate::store::{Activation, Release, ReleaseSpec, StoreError, Timestamp};
+use crate::control::{Candidate, Spec, Wish};
+use crate::store::{Channel, Expected, Move, Release, ReleaseSpec, Share, StoreError, Timestamp};
 
 /// A release as administrators see it.
 #[derive(Serialize)]
@@ -19,16 +19,26 @@ struct View<'a> {
     channel: &'a str,
     release: u64,
     active: bool,
+    /// `active`, `canary`, or `previous`, the one to roll back to.
+    role: Option<&'static str>,
     created: Timestamp,
     #[serde(flatten)]
     spec: &'a ReleaseSpec,
 }
 
-fn view(release: &Release, active: Option<u64>) -> View<'_> {
+fn view<'a>(release: &'a Release, channel: &Channel) -> View<'a> {
+    let number = Some(release.number);
+    let role = match number {
+        _ if number == channel.active => Some("active"),
+        _ if number == channel.canary.map(|canary| canary.release) => Some("canary"),
+        _ if number == channel.previous => Some("previous"),
+        _ => None,
+    };
     View {
         channel: &release.channel,
         release: release.number,
-        active: active == Some(release.number),
+        active: channel.active == number,
+        role,
         created: release.created,
         spec: &release.spec,
     }
@@ -38,16 +48,43 @@ pub(super) fn list(ask: &Ask) -> Outcome {
     ask.query(&[])?;
     let channel = ask.channel()?;
     let releases = ask.control.store.releases(&channel.name)?;
-    ok(&releases.iter().map(|release| view(release, channel.active)).collect::<Vec<_>>())
+    ok(&releases.iter().map(|release| view(release, channel)).collect::<Vec<_>>())
 }
 
 pub(super) fn show(ask: &Ask) -> Outcome {
     let channel = ask.channel()?;
     let no_release = |number| StoreError::NoRelease { channel: channel.name.clone(), number };
-    let number = ask.param("n")?;
-    let number = number.parse().map_err(|_| Problem::malformed(format!("{number:?} is not a release's number")))?;
+    let number = number(ask)?;
     let release = ask.control.store.release(&channel.name, number)?.ok_or_else(|| no_release(number))?;
-    ok(&view(&release, channel.active))
+    ok(&view(&release, channel))
+}
+
+fn number(ask: &Ask) -> Result<u64, Problem> {
+    let number = ask.param("n")?;
+    number.parse().map_err(|_| Problem::malformed(format!("{number:?} is not a release's number")))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Prune {
+    keep: usize,
+}
+
+/// Removes all but the newest releases. Those that answer or may be rolled back to stay.
+pub(super) async fn prune(ask: &Ask, body: &mut Incoming) -> Outcome {
+    let Prune { keep } = ask.json(body).await?;
+    let channel = &ask.channel()?.name;
+    let removed = ask.control.store.prune_releases(channel, keep, &ask.who.name).await?;
+    tracing::info!(who = ask.who.name, channel, keep, ?removed, "pruned releases");
+    ok(&serde_json::json!({"channel": channel, "removed": removed}))
+}
+
+/// Removes one release that nobody needs.
+pub(super) async fn delete(ask: &Ask) -> Outcome {
+    let (channel, number) = (&ask.channel()?.name, number(ask)?);
+    ask.control.store.delete_release(channel, number, &ask.who.name).await?;
+    tracing::info!(who = ask.who.name, channel, release = number, "removed a release");
+    ok(&serde_json::json!({"channel": channel, "removed": [number]}))
 }
 
 /// Takes a component and makes a release of it.
@@ -101,14 +138,35 @@ async fn parts_of_form(form: Bytes, boundary: String) -> Result<(Bytes, Spec), P
     Ok((component.ok_or_else(missing)?, spec.unwrap_or_default()))
 }
 
+/// A change of what answers. Of `release`, `promote` and `abort` there must be one; the latter two may name the candidate.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Activate {
-    release: u64,
+    release: Option<u64>,
+    /// The candidate's share of the calls, such as `10%`; without it, the release answers all of them.
+    canary: Option<Share>,
+    #[serde(default)]
+    promote: bool,
+    #[serde(default)]
+    abort: bool,
     /// `null` = none is expected to be active; absent = whatever is active.
     #[serde(default, deserialize_with = "given")]
     #[expect(clippy::option_option, reason = "absent and null mean different things")]
     expected_active: Option<Option<u64>>,
+    /// The `revision` of the channel as it was looked at.
+    revision: Option<u64>,
+    /// Why.
+    #[serde(default)]
+    reason: String,
+    /// Whether to wait until the release that goes has drained; so it is when absent.
+    wait: Option<bool>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Rollback {
+    reason: String,
+    wait: Option<bool>,
 }
 
 #[expect(clippy::option_option, reason = "absent and null mean different things")]
@@ -116,22 +174,40 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<u64
     Option::deserialize(deserializer).map(Some)
 }
 
-#[derive(Serialize)]
-struct Activated<'a> {
-    channel: &'a str,
-    #[serde(flatten)]
-    activation: Activation,
+impl Activate {
+    fn change(&self) -> Result<Move, Problem> {
+        match (self.release, self.canary, self.promote, self.abort) {
+            (Some(release), Some(share), false, false) => Ok(Move::Canary { release, share }),
+            (Some(release), None, false, false) => Ok(Move::Activate(release)),
+            (candidate, None, true, false) => Ok(Move::Promote(candidate)),
+            (candidate, None, false, true) => Ok(Move::Abort(candidate)),
+            _ => {
+                let message = "say one thing: `release`, `release` with `canary`, `promote`, or `abort`";
+                Err(Problem::malformed(message.to_owned()))
+            }
+        }
+    }
 }
 
 pub(super) async fn activate(ask: &Ask, body: &mut Incoming) -> Outcome {
     let wish: Activate = ask.json(body).await?;
-    let channel = &ask.channel()?.name;
-    let activation = ask.control.activate(&ask.who.name, channel, wish.release, wish.expected_active).await?;
-    ok(&Activated { channel, activation })
+    let change = wish.change()?;
+    let expected = wish.expected_active.map(Expected::Active).or(wish.revision.map(Expected::Revision));
+    perform(ask, change, expected, wish.reason, wish.wait).await
 }
 
-pub(super) async fn rollback(ask: &Ask) -> Outcome {
-    let channel = &ask.channel()?.name;
-    let activation = ask.control.rollback(&ask.who.name, channel).await?;
-    ok(&Activated { channel, activation })
+pub(super) async fn rollback(ask: &Ask, body: &mut Incoming) -> Outcome {
+    let wish: Rollback = ask.json_or_nothing(body).await?.unwrap_or_default();
+    perform(ask, Move::Rollback, None, wish.reason, wish.wait).await
+}
+
+async fn perform(ask: &Ask, change: Move, expected: Option<Expected>, reason: String, wait: Option<bool>) -> Outcome {
+    let wish = Wish { who: ask.who.name.clone(), change, reason, expected, wait: wait.unwrap_or(true) };
+    ok(&ask.control.change(&ask.channel()?.name, wish).await?)
+}
+
+/// What was done to the channel's releases, the newest first.
+pub(super) fn receipts(ask: &Ask) -> Outcome {
+    let limit = ask.query(&["limit"])?.limit(20)?;
+    ok(&ask.control.store.receipts(&ask.channel()?.name, limit)?)
 }

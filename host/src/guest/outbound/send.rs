@@ -111,7 +111,7 @@ impl Sender {
     fn secret(&self, name: &str) -> Option<String> {
         match self.environment.effects.scratch() {
             None => self.environment.secret(&self.store, name),
-            Some(_) => self.environment.names_secret(name).then(|| placeholder(name)),
+            Some(_) => self.environment.named_secret(name).map(|_| placeholder(name)),
         }
     }
 

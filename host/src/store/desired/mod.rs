@@ -1,17 +1,18 @@
 //! The desired state: which channels exist, and which release answers on each. Every change makes a new revision.
 
+mod prune;
 mod rows;
+mod swap;
 
 use rusqlite::{Connection, named_params, params};
 use tokio::sync::watch;
 
 use super::writer::Bell;
 use super::{
-    Activation, Channel, Desired, Digest, KeyKind, Mode, NewChannel, Release, ReleaseSpec, Store, StoreError,
-    Timestamp, components,
+    Channel, Desired, DesiredChannel, Digest, KeyKind, Mode, NewChannel, Release, Store, StoreError, Timestamp, Watch,
 };
 
-use rows::{active_releases, channels, find_release, one_channel, read_release};
+use rows::{answering_releases, channels, find_release, one_channel, read_release, to_json};
 
 impl Store {
     /// The newest revision; changes after every committed change. Read [`Store::desired`] then.
@@ -20,14 +21,16 @@ impl Store {
         self.inner.desired.clone()
     }
 
-    /// All channels with their active releases, as of one revision. Takes milliseconds for thousands of channels.
+    /// All channels with the releases that answer, as of one revision. Takes milliseconds for thousands of channels.
     pub fn desired(&self) -> Result<Desired, StoreError> {
         self.read_at_once(|db| {
             let channels = channels(db, None)?;
-            let mut active = active_releases(db)?;
+            let mut answering = answering_releases(db)?;
             let channels = channels.into_iter().map(|channel| {
-                let release = active.remove(&channel.name);
-                (channel, release)
+                let mut release = |number: u64| answering.remove(&(channel.name.clone(), number));
+                let active = channel.active.and_then(&mut release);
+                let canary = channel.canary.and_then(|canary| release(canary.release));
+                DesiredChannel { channel, active, canary }
             });
             Ok(Desired { channels: channels.collect(), revision: revision(db)? })
         })
@@ -79,6 +82,16 @@ impl Store {
         .await
     }
 
+    /// Sets when a new release or a candidate is taken back by itself. Fails with `NoChannel`.
+    pub async fn set_watch(&self, name: &str, watch: Watch) -> Result<Channel, StoreError> {
+        let name = name.to_owned();
+        self.change(move |db| {
+            db.execute("UPDATE channel SET watch = ? WHERE name = ?", params![to_json(&watch)?, name])?;
+            one_channel(db, &name)
+        })
+        .await
+    }
+
     /// Replaces the channel's host names. Fails with `NoChannel` or `HostTaken`.
     pub async fn set_hosts(&self, name: &str, hosts: Vec<String>) -> Result<Channel, StoreError> {
         let name = name.to_owned();
@@ -117,30 +130,6 @@ impl Store {
         .await
     }
 
-    /// Adds a release with the channel's next number; it does not become active.
-    /// Fails with `NoChannel`, or with `NoComponent` when the component was not stored before.
-    pub async fn add_release(&self, channel: &str, spec: ReleaseSpec) -> Result<Release, StoreError> {
-        let channel = channel.to_owned();
-        let components = self.inner.components.clone();
-        self.change(move |db| {
-            one_channel(db, &channel)?;
-            components::require(&components, spec.digest)?;
-            let number: i64 = db.query_row(
-                "INSERT INTO release_counter VALUES (?, 1) ON CONFLICT DO UPDATE SET last = last + 1 RETURNING last",
-                [&channel],
-                |row| row.get(0),
-            )?;
-            let created = Timestamp::now();
-            let text = serde_json::to_string(&spec).map_err(|error| StoreError::Database(error.to_string()))?;
-            db.execute(
-                "INSERT INTO release (channel, number, created, digest, spec) VALUES (?, ?, ?, ?, ?)",
-                params![channel, number, created, spec.digest, text],
-            )?;
-            Ok(Release { channel, number: number.cast_unsigned(), created, spec })
-        })
-        .await
-    }
-
     /// All releases of a channel, newest first; none for an unknown channel.
     pub fn releases(&self, channel: &str) -> Result<Vec<Release>, StoreError> {
         self.read(|db| {
@@ -154,36 +143,6 @@ impl Store {
     /// One release, if it exists.
     pub fn release(&self, channel: &str, number: u64) -> Result<Option<Release>, StoreError> {
         self.read(|db| find_release(db, channel, number))
-    }
-
-    /// Makes a release the one that answers. With `expected`, only if that one is active now (`Some(None)` = none is):
-    /// two administrators cannot overwrite each other unseen. Activating the active release changes nothing.
-    /// Fails with `NoChannel`, `NoRelease` or `Conflict`.
-    pub async fn activate(
-        &self,
-        channel: &str,
-        number: u64,
-        expected: Option<Option<u64>>,
-    ) -> Result<Activation, StoreError> {
-        let channel = channel.to_owned();
-        let activation = self.inner.writer.write(Bell::Desired, move |db| {
-            let from = one_channel(db, &channel)?.active;
-            if let Some(expected) = expected.filter(|expected| *expected != from) {
-                return Err(StoreError::Conflict { expected, found: from });
-            }
-            if find_release(db, &channel, number)?.is_none() {
-                return Err(StoreError::NoRelease { channel, number });
-            }
-            if from == Some(number) {
-                return Ok(Activation { from, to: number, revision: revision(db)? });
-            }
-            db.execute(
-                "UPDATE channel SET previous = active, active = ? WHERE name = ?",
-                params![number.cast_signed(), channel],
-            )?;
-            Ok(Activation { from, to: number, revision: bump(db)? })
-        });
-        activation.await
     }
 
     /// A write that makes a new revision when it succeeds.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::store::{Channel, KeyRecord, Release, StoreError};
+use crate::store::{Canary, Channel, KeyRecord, Release, StoreError};
 
 pub(super) fn one_channel(db: &Connection, name: &str) -> Result<Channel, StoreError> {
     channels(db, Some(name))?.pop().ok_or_else(|| StoreError::NoChannel(name.to_owned()))
@@ -33,21 +33,33 @@ pub(super) fn channels(db: &Connection, name: Option<&str>) -> Result<Vec<Channe
         keys.entry(channel).or_default().push(key);
     }
     let mut rows = db.prepare_cached(&format!(
-        "SELECT name, mode, active, previous, created FROM channel {by_name} ORDER BY name"
+        "SELECT name, mode, active, previous, canary, canary_share, canary_since, watch, revision, created
+         FROM channel {by_name} ORDER BY name"
     ))?;
-    let channels = rows.query_map(params(), |row| {
+    let channels = rows.query_and_then(params(), |row| {
         let name: String = row.get("name")?;
+        let watch: String = row.get("watch")?;
+        let watch = serde_json::from_str(&watch)
+            .map_err(|error| StoreError::Corrupt(format!("thresholds of channel {name}: {error}")))?;
         Ok(Channel {
             mode: row.get("mode")?,
             hosts: hosts.remove(&name).unwrap_or_default(),
             keys: keys.remove(&name).unwrap_or_default(),
             active: row.get::<_, Option<i64>>("active")?.map(i64::cast_unsigned),
             previous: row.get::<_, Option<i64>>("previous")?.map(i64::cast_unsigned),
+            canary: read_canary(row)?,
+            watch,
+            revision: row.get::<_, i64>("revision")?.cast_unsigned(),
             created: row.get("created")?,
             name,
         })
     })?;
-    Ok(channels.collect::<Result<_, _>>()?)
+    channels.collect()
+}
+
+fn read_canary(row: &Row<'_>) -> rusqlite::Result<Option<Canary>> {
+    let Some(release) = row.get::<_, Option<i64>>("canary")?.map(i64::cast_unsigned) else { return Ok(None) };
+    Ok(Some(Canary { release, share: row.get("canary_share")?, since: row.get("canary_since")? }))
 }
 
 fn read_key(row: &Row<'_>) -> rusqlite::Result<KeyRecord> {
@@ -65,13 +77,14 @@ pub(super) fn find_release(db: &Connection, channel: &str, number: u64) -> Resul
     row.query_row(params![channel, number.cast_signed()], |row| Ok(read_release(row))).optional()?.transpose()
 }
 
-pub(super) fn active_releases(db: &Connection) -> Result<BTreeMap<String, Release>, StoreError> {
+/// The active releases and candidates of all channels.
+pub(super) fn answering_releases(db: &Connection) -> Result<BTreeMap<(String, u64), Release>, StoreError> {
     let mut rows = db.prepare_cached(
         "SELECT r.channel, r.number, r.created, r.spec FROM channel c
-         JOIN release r ON r.channel = c.name AND r.number = c.active",
+         JOIN release r ON r.channel = c.name AND r.number IN (c.active, c.canary)",
     )?;
     let releases = rows.query_and_then([], read_release)?;
-    releases.map(|release| release.map(|release| (release.channel.clone(), release))).collect()
+    releases.map(|release| release.map(|release| ((release.channel.clone(), release.number), release))).collect()
 }
 
 pub(super) fn read_release(row: &Row<'_>) -> Result<Release, StoreError> {
@@ -81,4 +94,8 @@ pub(super) fn read_release(row: &Row<'_>) -> Result<Release, StoreError> {
     let spec = serde_json::from_str(&spec)
         .map_err(|error| StoreError::Corrupt(format!("release {number} of channel {channel}: {error}")))?;
     Ok(Release { channel, number, created: row.get("created")?, spec })
+}
+
+pub(super) fn to_json(value: &impl serde::Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| StoreError::Database(error.to_string()))
 }

@@ -23,7 +23,7 @@ async fn a_sweep_removes_only_what_no_release_names_and_is_old() {
     let (_dir, store) = fresh().await;
     let unused = store.put_component(b"unused").unwrap();
     let used = store.put_component(b"used").unwrap();
-    store.add_release("acme", spec(used)).await.unwrap();
+    deploy(&store, spec(used)).await;
     assert_eq!(store.sweep_components(Duration::from_hours(1)).await.unwrap(), []);
     assert_eq!(store.sweep_components(Duration::ZERO).await.unwrap(), [unused]);
     assert!(store.component(used).is_ok());

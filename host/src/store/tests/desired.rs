@@ -1,14 +1,5 @@
 use super::*;
 
-async fn with_releases(store: &Store, count: usize) -> Vec<Release> {
-    let digest = store.put_component(b"component").unwrap();
-    let mut releases = Vec::new();
-    for _ in 0..count {
-        releases.push(store.add_release("acme", spec(digest)).await.unwrap());
-    }
-    releases
-}
-
 #[tokio::test]
 async fn a_channel_is_made_once_and_owns_its_hosts() {
     let (_dir, store) = fresh().await;
@@ -35,35 +26,9 @@ async fn releases_are_numbered_from_one_and_read_back_as_given() {
     assert_eq!(store.release("acme", 2).unwrap().unwrap(), added[1]);
     assert_eq!(store.releases("acme").unwrap().iter().map(|release| release.number).collect::<Vec<_>>(), [3, 2, 1]);
     let absent = spec(Digest::of(b"never stored"));
-    assert!(matches!(store.add_release("acme", absent).await, Err(StoreError::NoComponent(_))));
+    let absent = Move::Deploy { spec: Box::new(absent), activate: true };
+    assert!(matches!(store.swap("acme", absent, by("ann")).await, Err(StoreError::NoComponent(_))));
     assert_eq!(with_releases(&store, 1).await[0].number, 4, "a failed release must not use up a number");
-}
-
-#[tokio::test]
-async fn activation_remembers_the_release_before() {
-    let (_dir, store) = fresh().await;
-    with_releases(&store, 3).await;
-    let first = store.activate("acme", 1, None).await.unwrap();
-    let second = store.activate("acme", 2, Some(Some(1))).await.unwrap();
-    assert_eq!((first.from, second.from, second.to), (None, Some(1), 2));
-    assert!(second.revision > first.revision);
-    let again = store.activate("acme", 2, None).await.unwrap();
-    assert_eq!((again.from, again.revision), (Some(2), second.revision));
-    let found = store.channel("acme").unwrap().unwrap();
-    assert_eq!((found.active, found.previous), (Some(2), Some(1)));
-}
-
-#[tokio::test]
-async fn activation_with_a_wrong_expectation_changes_nothing() {
-    let (_dir, store) = fresh().await;
-    with_releases(&store, 2).await;
-    store.activate("acme", 1, Some(None)).await.unwrap();
-    let before = store.desired().unwrap();
-    let refused = store.activate("acme", 2, Some(None)).await;
-    assert!(matches!(refused, Err(StoreError::Conflict { expected: None, found: Some(1) })));
-    assert!(matches!(store.activate("acme", 9, None).await, Err(StoreError::NoRelease { number: 9, .. })));
-    assert!(matches!(store.activate("nobody", 1, None).await, Err(StoreError::NoChannel(_))));
-    assert_eq!(store.desired().unwrap(), before);
 }
 
 #[tokio::test]
@@ -75,29 +40,45 @@ async fn every_change_makes_a_revision_that_watchers_see() {
     with_releases(&store, 1).await;
     assert!(watch.has_changed().unwrap());
     assert_eq!(*watch.borrow_and_update(), before + 1);
-    let activation = store.activate("acme", 1, None).await.unwrap();
-    assert_eq!(*watch.borrow_and_update(), activation.revision);
+    let receipt = swap(&store, Move::Activate(1)).await;
+    assert_eq!(*watch.borrow_and_update(), receipt.revision);
     let _ = store.create_channel(channel("acme")).await.unwrap_err();
     assert!(!watch.has_changed().unwrap(), "a failed change must not wake anybody");
 }
 
 #[tokio::test]
-async fn desired_lists_each_channel_with_its_active_release() {
+async fn desired_lists_each_channel_with_the_releases_that_answer() {
     let (_dir, store) = fresh().await;
     store.create_channel(channel("bolt")).await.unwrap();
-    with_releases(&store, 2).await;
-    store.activate("acme", 2, None).await.unwrap();
+    with_releases(&store, 3).await;
+    swap(&store, Move::Activate(2)).await;
+    swap(&store, Move::Canary { release: 3, share: Share::of(1000).unwrap() }).await;
     let desired = store.desired().unwrap();
+    let number = |release: &Option<Release>| release.as_ref().map(|release| release.number);
     let shown: Vec<_> = desired
         .channels
         .iter()
-        .map(|(channel, release)| (channel.name.as_str(), release.as_ref().map(|release| release.number)))
+        .map(|shown| (shown.channel.name.as_str(), number(&shown.active), number(&shown.canary)))
         .collect();
-    assert_eq!(shown, [("acme", Some(2)), ("bolt", None)]);
-    assert_eq!(desired.channels[1].0.hosts, ["bolt.example.com"]);
+    assert_eq!(shown, [("acme", Some(2), Some(3)), ("bolt", None, None)]);
+    assert_eq!(desired.channels[1].channel.hosts, ["bolt.example.com"]);
     let json = serde_json::to_value(&desired).unwrap();
-    assert_eq!(json["channels"][0][0]["keys"][0]["digest"].as_str().unwrap().len(), 64);
+    assert_eq!(json["channels"][0]["channel"]["keys"][0]["digest"].as_str().unwrap().len(), 64);
+    assert_eq!(json["channels"][0]["channel"]["canary"]["share"], "10%");
+    assert_eq!(json["channels"][0]["canary"]["spec"]["secrets"][0], "api-key@latest");
+    assert_eq!(json["channels"][0]["canary"]["spec"]["preflight"], "passed");
     assert_eq!(serde_json::from_value::<Desired>(json).unwrap(), desired);
+}
+
+#[tokio::test]
+async fn thresholds_are_kept_as_they_were_set() {
+    let (dir, store) = fresh().await;
+    assert_eq!(store.channel("acme").unwrap().unwrap().watch, Watch::default());
+    let watch = Watch { fault_rate: Some(0.1), calls: Some(50), automatic: Some(true), ..Watch::default() };
+    assert_eq!(store.set_watch("acme", watch).await.unwrap().watch, watch);
+    assert!(matches!(store.set_watch("nobody", watch).await, Err(StoreError::NoChannel(_))));
+    drop(store);
+    assert_eq!(open(&dir).channel("acme").unwrap().unwrap().watch, watch);
 }
 
 #[tokio::test]
@@ -126,6 +107,6 @@ async fn a_deleted_channel_takes_everything_with_it_but_its_numbers() {
     store.create_channel(channel("acme")).await.unwrap();
     assert_eq!(store.releases("acme").unwrap(), []);
     assert_eq!(store.kv_get("acme", "k").unwrap(), None);
-    assert_eq!(store.secret("acme", "s").unwrap(), None);
+    assert_eq!(store.secret("acme", "s", SecretVersion::Latest).unwrap(), None);
     assert_eq!(with_releases(&store, 1).await[0].number, 3);
 }

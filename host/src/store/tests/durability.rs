@@ -6,8 +6,7 @@ const QUOTA: Quota = Quota { value: 1 << 20, keys: 1000, bytes: 1 << 30 };
 async fn what_was_acknowledged_is_there_after_reopening() {
     let (dir, store) = fresh().await;
     let digest = store.put_component(b"component").unwrap();
-    store.add_release("acme", spec(digest)).await.unwrap();
-    store.activate("acme", 1, None).await.unwrap();
+    swap(&store, Move::Deploy { spec: Box::new(spec(digest)), activate: true }).await;
     store.kv_set_many("acme", vec![("k".into(), b"v".to_vec())], &QUOTA).await.unwrap();
     let before = store.desired().unwrap();
     drop(store);
@@ -36,10 +35,10 @@ async fn a_copy_of_the_files_while_they_are_open_holds_what_was_acknowledged() {
 #[tokio::test]
 async fn a_second_opener_is_refused_until_the_first_is_gone() {
     let (dir, store) = fresh().await;
-    let second = Store::open(dir.path(), retention()).err().unwrap();
+    let second = Store::open_with(dir.path(), retention(), None).err().unwrap();
     assert!(matches!(&second, StoreError::InUse(held) if held == dir.path()), "{second}");
     drop(store);
-    assert!(Store::open(dir.path(), retention()).is_ok());
+    assert!(Store::open_with(dir.path(), retention(), None).is_ok());
 }
 
 #[tokio::test]
@@ -195,5 +194,5 @@ async fn a_write_whose_caller_went_away_is_done_all_the_same() {
 async fn a_damaged_database_is_told_apart() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("wharf.db"), [7; 8192]).unwrap();
-    assert!(matches!(Store::open(dir.path(), retention()), Err(StoreError::Corrupt(_))));
+    assert!(matches!(Store::open_with(dir.path(), retention(), None), Err(StoreError::Corrupt(_))));
 }

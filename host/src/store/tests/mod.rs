@@ -5,8 +5,13 @@ mod desired;
 mod durability;
 mod journal;
 mod keyvalue;
+mod migration;
+mod node_key;
+mod prune;
 mod queue;
+mod receipts;
 mod secrets;
+mod swap;
 mod tokens;
 
 use std::time::Duration;
@@ -20,7 +25,7 @@ fn retention() -> Retention {
 }
 
 fn open(dir: &TempDir) -> Store {
-    Store::open(dir.path(), retention()).unwrap()
+    Store::open_with(dir.path(), retention(), None).unwrap()
 }
 
 /// A store in a fresh directory, with the channel `acme`.
@@ -40,11 +45,42 @@ fn spec(digest: Digest) -> ReleaseSpec {
     ReleaseSpec {
         digest,
         config: [("currency".to_owned(), "EUR".to_owned())].into(),
-        secrets: vec!["api-key".into()],
+        secrets: vec!["api-key@latest".parse().unwrap()],
         grants: Grants { hosts: vec!["api.example.com".into()], key_value: true },
         limits: LimitOverrides { deadline_ms: Some(500), ..LimitOverrides::default() },
         platform_origin: None,
         author: "ann".into(),
         note: "first".into(),
+        preflight: PreflightMark::Passed,
     }
+}
+
+fn by(who: &str) -> By {
+    By { who: who.into(), reason: String::new(), expected: Expected::Whatever }
+}
+
+/// Does `wish` to `acme` as ann, who expects nothing.
+async fn swap(store: &Store, wish: Move) -> Receipt {
+    store.swap("acme", wish, by("ann")).await.unwrap().receipt
+}
+
+/// Adds releases to `acme`, none of them active.
+async fn with_releases(store: &Store, count: usize) -> Vec<Release> {
+    let digest = store.put_component(b"component").unwrap();
+    let mut releases = Vec::new();
+    for _ in 0..count {
+        releases.push(deploy(store, spec(digest)).await);
+    }
+    releases
+}
+
+async fn deploy(store: &Store, spec: ReleaseSpec) -> Release {
+    let wish = Move::Deploy { spec: Box::new(spec), activate: false };
+    store.swap("acme", wish, by("ann")).await.unwrap().release.unwrap()
+}
+
+/// Active release, the one to roll back to, candidate.
+fn pointers(store: &Store) -> (Option<u64>, Option<u64>, Option<u64>) {
+    let found = store.channel("acme").unwrap().unwrap();
+    (found.active, found.previous, found.canary.map(|canary| canary.release))
 }

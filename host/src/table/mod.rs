@@ -2,8 +2,18 @@
 //!
 //! The edge loads it once per request and never changes it; the control plane replaces it whole. Calls already running keep
 //! the table they began with, the next one sees the new one, and nobody waits for anybody.
+//!
+//! What changes between two tables is not in the table but behind its releases: who is in ([`traffic`](Traffic)), how they do
+//! ([`Health`]), what rests ([`Breakers`]). A release that stays keeps all three.
+
+mod breaker;
+mod canary;
+mod health;
+mod traffic;
+mod work;
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +21,12 @@ use arc_swap::ArcSwap;
 
 use crate::guest::{Environment, Lane, Plugin};
 use crate::store::{Digest, KeyKind, KeyRecord, Mode, Timestamp};
+
+pub use breaker::{Breakers, OpenBreaker};
+pub use canary::Canary;
+pub use health::{Health, Score};
+pub use traffic::{Running, Traffic};
+pub use work::Work;
 
 /// One snapshot.
 #[derive(Default)]
@@ -33,6 +49,25 @@ pub struct Channel {
     pub lane: Arc<Lane>,
     /// The release that answers.
     pub release: Option<Arc<Release>>,
+    /// The release that answers a share of the calls in its stead.
+    pub canary: Option<Canary>,
+    /// The revision of the last change of its releases.
+    pub revision: u64,
+}
+
+impl Channel {
+    /// The release for a call; calls with the same key get the same one.
+    pub fn pick(&self, key: impl Hash) -> Option<&Arc<Release>> {
+        match &self.canary {
+            Some(canary) if canary.takes(key) => Some(&canary.release),
+            _ => self.release.as_ref(),
+        }
+    }
+
+    /// The releases that answer.
+    pub fn releases(&self) -> impl Iterator<Item = &Arc<Release>> {
+        self.release.iter().chain(self.canary.as_ref().map(|canary| &canary.release))
+    }
 }
 
 /// A release, ready to answer.
@@ -51,6 +86,12 @@ pub struct Release {
     pub in_flight: u32,
     /// The origin of the platform's pages.
     pub platform_origin: Option<String>,
+    /// Its calls that are under way.
+    pub traffic: Traffic,
+    /// How its calls ended.
+    pub health: Health,
+    /// What is not called at present.
+    pub breakers: Breakers,
 }
 
 /// A channel's keys: for each kind the current one and the one before it.
@@ -103,6 +144,11 @@ impl Table {
         self.hosts.get(host)
     }
 
+    /// All channels, in no order.
+    pub fn channels(&self) -> impl Iterator<Item = &Arc<Channel>> {
+        self.channels.values()
+    }
+
     /// How many channels there are.
     pub fn len(&self) -> usize {
         self.channels.len()
@@ -126,8 +172,8 @@ impl Tables {
         self.current.load_full()
     }
 
-    /// Replaces the table. Requests that begin after this returns see the new one.
-    pub fn publish(&self, next: Table) {
-        self.current.store(Arc::new(next));
+    /// Replaces the table, and gives back the one before. Requests that begin after this returns see the new one.
+    pub fn publish(&self, next: Table) -> Arc<Table> {
+        self.current.swap(Arc::new(next))
     }
 }

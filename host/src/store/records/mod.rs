@@ -1,6 +1,9 @@
 //! What the store keeps, as plain data. All of it is JSON-ready: digests are hex, times are milliseconds.
 
-use std::collections::BTreeMap;
+mod change;
+mod channel;
+mod release;
+
 use std::fmt;
 use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -10,6 +13,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::words::words;
+
+pub use change::{By, Change, Expected, Move, Receipt, Swapped};
+pub use channel::{Canary, Channel, Desired, DesiredChannel, NewChannel, Share, Watch};
+pub use release::{Grants, LimitOverrides, PreflightMark, Release, ReleaseSpec, SecretRef, SecretVersion};
 
 /// Milliseconds since 1970 (UTC).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -172,114 +179,6 @@ pub struct KeyRecord {
     pub created: Timestamp,
     /// Not valid from here on; `None` = the current key.
     pub expires: Option<Timestamp>,
-}
-
-/// What a release's component may reach.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Grants {
-    /// Hosts it may send requests to.
-    pub hosts: Vec<String>,
-    /// Whether it may use its channel's key-value store.
-    pub key_value: bool,
-}
-
-/// Limits that a release sets for its channel; `None` = as configured for the node.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct LimitOverrides {
-    /// Bytes of linear memory.
-    pub memory: Option<u64>,
-    /// Milliseconds for a whole call.
-    pub deadline_ms: Option<u64>,
-    /// Calls at the same time.
-    pub in_flight: Option<u32>,
-}
-
-/// Everything that makes a release, as its author gave it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReleaseSpec {
-    /// The component.
-    pub digest: Digest,
-    /// What the component reads as its configuration.
-    pub config: BTreeMap<String, String>,
-    /// Names of the secrets it may use.
-    pub secrets: Vec<String>,
-    /// What it may reach.
-    pub grants: Grants,
-    /// Its own limits.
-    pub limits: LimitOverrides,
-    /// Origin of the retail platform's pages, for those that embed one of ours.
-    pub platform_origin: Option<String>,
-    /// Who deployed it.
-    pub author: String,
-    /// Why.
-    pub note: String,
-}
-
-/// One immutable, numbered version of a channel.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Release {
-    /// Its channel.
-    pub channel: String,
-    /// 1, 2, 3 …; a number is never used twice, not even after the channel was deleted and made again.
-    pub number: u64,
-    /// When it was added.
-    pub created: Timestamp,
-    /// What it is made of.
-    pub spec: ReleaseSpec,
-}
-
-/// One customer's integration.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Channel {
-    /// Its slug.
-    pub name: String,
-    /// What it is for.
-    pub mode: Mode,
-    /// Host names of its own.
-    pub hosts: Vec<String>,
-    /// Its keys, newest first within a kind; expired ones may be among them.
-    pub keys: Vec<KeyRecord>,
-    /// The release that answers.
-    pub active: Option<u64>,
-    /// The release that answered before.
-    pub previous: Option<u64>,
-    /// When it was made.
-    pub created: Timestamp,
-}
-
-/// A channel to be made.
-#[derive(Debug, Clone)]
-pub struct NewChannel {
-    /// Its slug; the caller checks the form.
-    pub name: String,
-    /// What it is for.
-    pub mode: Mode,
-    /// Host names of its own.
-    pub hosts: Vec<String>,
-    /// Digests of its keys.
-    pub keys: Vec<(KeyKind, Digest)>,
-}
-
-/// What should be served, as of one revision.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Desired {
-    /// Grows with every change.
-    pub revision: u64,
-    /// All channels by name, each with its active release.
-    pub channels: Vec<(Channel, Option<Release>)>,
-}
-
-/// A release was made active.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Activation {
-    /// Active before.
-    pub from: Option<u64>,
-    /// Active now.
-    pub to: u64,
-    /// The revision that says so.
-    pub revision: u64,
 }
 
 /// An admin token: only its digest is known.

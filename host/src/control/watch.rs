@@ -1,0 +1,280 @@
+//! The automatic return: a new release that fails too often is taken back by the node itself.
+//!
+//! A canary is watched for as long as it runs, any other new release for its first calls. The edge counts calls and faults
+//! behind the release and rings at each fault; who rings is judged here, against the release that answered before.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use tokio::sync::Notify;
+
+use super::Control;
+use crate::config;
+use crate::store::{By, Expected, Move, StoreError, Watch};
+use crate::table::{Channel, Release, Score, Table};
+
+/// A watch without traffic ends after this many times its usual time.
+const LONGEST: u32 = 10;
+
+/// The releases on trial.
+pub(super) struct Watches {
+    settings: config::Release,
+    alarm: Arc<Notify>,
+    all: Mutex<HashMap<Arc<str>, Watched>>,
+}
+
+/// One release on trial.
+#[derive(Debug, Clone)]
+struct Watched {
+    release: u64,
+    /// Its score when the trial began.
+    base: Score,
+    against: Against,
+    began: Instant,
+    thresholds: Thresholds,
+    revision: u64,
+}
+
+/// What a release on trial is compared with.
+#[derive(Debug, Clone, Copy)]
+enum Against {
+    /// The active release, beside which a canary runs, and its score then.
+    Active(u64, Score),
+    /// The release that it replaced, and its score at the end.
+    Former(u64, Score),
+}
+
+impl Against {
+    fn number(self) -> u64 {
+        match self {
+            Self::Active(number, _) | Self::Former(number, _) => number,
+        }
+    }
+
+    /// Whether both mean the same release in the same role.
+    fn is_as(self, other: Self) -> bool {
+        std::mem::discriminant(&self) == std::mem::discriminant(&other) && self.number() == other.number()
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Thresholds {
+    automatic: bool,
+    calls: u64,
+    time: Duration,
+    rate: f64,
+    factor: f64,
+    least: u64,
+}
+
+impl Thresholds {
+    /// The channel's own, where it has them.
+    fn new(own: &Watch, usual: &config::Release) -> Self {
+        Self {
+            automatic: own.automatic.unwrap_or(usual.automatic_return),
+            calls: own.calls.unwrap_or(usual.watch_calls).into(),
+            time: own.time_ms.map_or(usual.watch_time, Duration::from_millis),
+            rate: own.fault_rate.unwrap_or(usual.fault_rate),
+            factor: own.factor.unwrap_or(usual.fault_factor),
+            least: own.least_faults.unwrap_or(usual.least_faults).into(),
+        }
+    }
+
+    /// The faults per call that are too many beside a release with this score.
+    fn limit(&self, against: Score) -> f64 {
+        self.rate.max(self.factor * against.rate())
+    }
+
+    fn too_many(&self, score: Score, against: Score) -> bool {
+        self.automatic && score.faults >= self.least && score.rate() > self.limit(against)
+    }
+}
+
+/// A trial, for administrators.
+#[derive(Debug, Serialize)]
+pub(super) struct Trial {
+    /// The release on trial.
+    release: u64,
+    /// The one that comes back if it fails.
+    against: u64,
+    /// Its calls and faults since the trial began.
+    #[serde(flatten)]
+    score: Score,
+    /// Faults per call, 0 to 1.
+    fault_rate: f64,
+    /// Faults per call above which it is taken back.
+    limit: f64,
+    /// Whether it would be.
+    automatic_return: bool,
+    /// Seconds since it began.
+    for_s: u64,
+}
+
+impl Watches {
+    pub(super) fn new(settings: config::Release) -> Self {
+        Self { settings, alarm: Arc::default(), all: Mutex::default() }
+    }
+
+    /// What a release rings at each fault.
+    pub(super) fn alarm(&self) -> Arc<Notify> {
+        Arc::clone(&self.alarm)
+    }
+
+    /// Waits until some release has failed a call.
+    pub(super) async fn rung(&self) {
+        self.alarm.notified().await;
+    }
+
+    /// Begins, goes on with or ends the trial of a channel that is about to be published as `next`. `previous` is the
+    /// release to roll back to: when that is the one which answered until now, what replaces it is new.
+    pub(super) fn follow(&self, before: Option<&Channel>, next: &Channel, previous: Option<u64>, own: &Watch) {
+        let thresholds = Thresholds::new(own, &self.settings);
+        let mut all = self.lock();
+        let known = all.get(&next.name);
+        let wanted = wanted(before, next, previous, known);
+        match wanted {
+            None => {
+                all.remove(&next.name);
+            }
+            Some((release, against)) => {
+                let fresh = Watched {
+                    release: release.number,
+                    base: release.health.score(),
+                    against,
+                    began: Instant::now(),
+                    thresholds: thresholds.clone(),
+                    revision: next.revision,
+                };
+                let same = |known: &Watched| known.release == fresh.release && known.against.is_as(fresh.against);
+                let watched = known.filter(|known| same(known)).cloned().unwrap_or(fresh);
+                all.insert(Arc::clone(&next.name), Watched { thresholds, revision: next.revision, ..watched });
+            }
+        }
+    }
+
+    /// Forgets channels that are gone.
+    pub(super) fn forget_all_but(&self, table: &Table) {
+        self.lock().retain(|name, _| table.channel(name).is_some());
+    }
+
+    /// How the trial of a channel stands, if there is one.
+    pub(super) fn trial(&self, channel: &Channel) -> Option<Trial> {
+        let watched = self.lock().get(&channel.name)?.clone();
+        let (score, against) = watched.scores(channel)?;
+        (!watched.is_over(score)).then(|| Trial {
+            release: watched.release,
+            against: watched.against.number(),
+            score,
+            fault_rate: score.rate(),
+            limit: watched.thresholds.limit(against),
+            automatic_return: watched.thresholds.automatic,
+            for_s: watched.began.elapsed().as_secs(),
+        })
+    }
+
+    /// The channels whose release on trial has failed too often, and why.
+    fn failing(&self, table: &Table) -> Vec<(Arc<str>, Watched, String)> {
+        let mut failing = Vec::new();
+        self.lock().retain(|name, watched| {
+            let Some(channel) = table.channel(name) else { return false };
+            let Some((score, against)) = watched.scores(channel) else { return false };
+            let too_many = watched.thresholds.too_many(score, against);
+            if too_many {
+                failing.push((Arc::clone(name), watched.clone(), watched.reason(score, against)));
+            }
+            too_many || !watched.is_over(score)
+        });
+        failing
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Arc<str>, Watched>> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The release that should be on trial, and against which.
+fn wanted<'a>(
+    before: Option<&Channel>,
+    next: &'a Channel,
+    previous: Option<u64>,
+    known: Option<&Watched>,
+) -> Option<(&'a Release, Against)> {
+    let active = next.release.as_deref()?;
+    if let Some(canary) = &next.canary {
+        return Some((&canary.release, Against::Active(active.number, active.health.score())));
+    }
+    let replaced = before.and_then(|before| before.release.as_deref()).filter(|old| old.number != active.number);
+    match replaced {
+        Some(old) if previous == Some(old.number) => Some((active, Against::Former(old.number, old.health.score()))),
+        // Going back is no trial: what comes back is known.
+        Some(_) => None,
+        None => known
+            .filter(|known| known.release == active.number && matches!(known.against, Against::Former(..)))
+            .map(|known| (active, known.against)),
+    }
+}
+
+impl Watched {
+    /// Its score since the trial began, and that of what it is compared with.
+    fn scores(&self, channel: &Channel) -> Option<(Score, Score)> {
+        let of = |number| channel.releases().find(|release| release.number == number);
+        let score = of(self.release)?.health.score().since(self.base);
+        let against = match self.against {
+            Against::Active(number, base) => of(number)?.health.score().since(base),
+            Against::Former(_, score) => score,
+        };
+        Some((score, against))
+    }
+
+    /// Whether a new release has passed: after enough calls and time, or after a long time without enough calls.
+    fn is_over(&self, score: Score) -> bool {
+        let (time, limits) = (self.began.elapsed(), &self.thresholds);
+        let enough = score.calls >= limits.calls && time >= limits.time;
+        matches!(self.against, Against::Former(..)) && (enough || time >= limits.time * LONGEST)
+    }
+
+    fn reason(&self, score: Score, against: Score) -> String {
+        let percent = |rate: f64| format!("{:.1} %", rate * 100.0);
+        format!(
+            "release {} failed {} of {} calls ({}); more than {} is too much beside release {} with {}",
+            self.release,
+            score.faults,
+            score.calls,
+            percent(score.rate()),
+            percent(self.thresholds.limit(against)),
+            self.against.number(),
+            percent(against.rate()),
+        )
+    }
+}
+
+impl Control {
+    /// Puts the release before back wherever the one on trial fails too often.
+    pub(super) async fn take_back_what_fails(self: &Arc<Self>) {
+        for (channel, watched, reason) in self.watches.failing(&self.tables.load()) {
+            let (from, to) = (watched.release, watched.against.number());
+            tracing::error!(%channel, from, to, reason, "a release is taken back");
+            let by = By { who: "wharf".to_owned(), reason, expected: Expected::Revision(watched.revision) };
+            if let Err(error) = self.take_back(&channel, from, to, by).await {
+                tracing::error!(%channel, from, to, %error, "the release could not be taken back");
+            }
+        }
+    }
+
+    async fn take_back(self: &Arc<Self>, channel: &str, from: u64, to: u64, by: By) -> Result<(), super::ControlError> {
+        let release = self.store.release(channel, to)?;
+        let no_release = || StoreError::NoRelease { channel: channel.to_owned(), number: to };
+        let plugin = self.load_plugin(&release.ok_or_else(no_release)?.spec.digest).await?;
+        let swapped = self.store.swap(channel, Move::Return { from, to }, by).await;
+        let receipt = match swapped {
+            // An administrator was faster, and has seen to it.
+            Err(StoreError::Conflict { .. }) => return Ok(()),
+            swapped => swapped?.receipt,
+        };
+        self.publish().await?;
+        drop(plugin);
+        self.settled(receipt, false).await.map(|_| ())
+    }
+}
