@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::Value;
 
 use super::client::Client;
-use super::output::{Output, field, rows, short_digest, table};
+use super::output::{Output, field, rows, short_digest, table, time};
 use super::{Done, Server};
 
 #[derive(Debug, Args)]
@@ -37,5 +37,39 @@ fn show(status: &Value) -> String {
         lines.push(format!("instances: {slots} at most; journal rows lost: {lost}"));
     }
     let table = table(["CHANNEL", "ANSWERS", "ACTIVE", "DIGEST", "FREE PLACES"], &channels, "there are no channels");
-    format!("{}\n\n{table}", lines.join("\n"))
+    let news: Vec<_> = status["channels"].as_array().into_iter().flatten().flat_map(news).collect();
+    let news = if news.is_empty() { String::new() } else { format!("\n\n{}", news.join("\n")) };
+    format!("{}\n\n{table}{news}", lines.join("\n"))
+}
+
+/// What somebody who looks after a channel would want to know.
+fn news(status: &Value) -> Vec<String> {
+    let name = field(status, "channel");
+    let mut news = Vec::new();
+    let canary = &status["canary"];
+    if !canary.is_null() {
+        let [release, share, calls, faults] = ["release", "share", "calls", "faults"].map(|key| field(canary, key));
+        news.push(format!(
+            "{name}: release {release} is a canary for {share} of the calls: {calls} calls, {faults} failed"
+        ));
+    }
+    let trial = &status["trial"];
+    if !trial.is_null() && canary.is_null() {
+        let [release, calls, faults, against] = ["release", "calls", "faults", "against"].map(|key| field(trial, key));
+        let return_to =
+            if trial["automatic_return"] == true { "comes back if it fails" } else { "does not come back by itself" };
+        news.push(format!(
+            "{name}: release {release} is new: {calls} calls, {faults} failed; release {against} {return_to}"
+        ));
+    }
+    for breaker in status["breakers"].as_array().into_iter().flatten() {
+        let [interaction, release] = ["interaction", "release"].map(|key| field(breaker, key));
+        news.push(format!("{name}: {interaction} is not called: release {release} failed it again and again (wharf breaker reset {name})"));
+    }
+    let returned = &status["returned"];
+    if !returned.is_null() {
+        let [from, to, reason] = ["from", "to", "reason"].map(|key| field(returned, key));
+        news.push(format!("{name}: release {from} was taken back for {to} on {}: {reason}", time(returned, "at")));
+    }
+    news
 }

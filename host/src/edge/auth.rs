@@ -68,6 +68,8 @@ mod tests {
             keys: Keys::new(keys),
             lane: Arc::new(Lane::new(1)),
             release: None,
+            canary: None,
+            revision: 0,
         })
     }
 

@@ -26,11 +26,16 @@ pub struct Delivery {
 enum Fate {
     Done,
     Again(Duration, String),
+    /// Nobody was asked, so that the attempt does not count.
+    Later(Duration),
     Dead(String),
 }
 
 /// A node that finds nothing due looks again after this long, should a wake-up have been missed.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
+/// A notification for which there is no place waits this long for the next try.
+const BUSY: Duration = Duration::from_secs(1);
 
 impl Delivery {
     /// Workers over an edge.
@@ -105,6 +110,7 @@ async fn attempt(edge: &Edge, leased: &Leased) {
     let settled = match &fate {
         Fate::Done => edge.store.finish(leased).await,
         Fate::Again(after, reason) => edge.store.retry(leased, Timestamp::now().after(*after), reason).await,
+        Fate::Later(after) => edge.store.postpone(leased, Timestamp::now().after(*after)).await,
         Fate::Dead(reason) => {
             tracing::error!(
                 channel = leased.channel,
@@ -125,8 +131,11 @@ async fn attempt(edge: &Edge, leased: &Leased) {
 /// When an attempt failed: again on the schedule, or never.
 fn fate(edge: &Edge, leased: &Leased, fault: &Fault) -> Fate {
     let reason = fault.to_string();
-    if matches!(fault, Fault::Refused(_)) {
-        return Fate::Dead(reason);
+    match fault {
+        Fault::Refused(_) => return Fate::Dead(reason),
+        Fault::Resting(seconds) => return Fate::Later(Duration::from_secs(u64::from(*seconds))),
+        Fault::Busy(_) => return Fate::Later(BUSY),
+        _ => {}
     }
     let queue = &edge.config.queue;
     // The schedule has the pause before each attempt; the first one is done.
@@ -167,9 +176,11 @@ async fn try_once(edge: &Edge, leased: &Leased) -> Result<(), Fault> {
             (Err(fault), problem.into_outcome(status))
         }
     };
-    // Attempts of one notification are calls of their own in the journal.
-    ticket.id = format!("{}.{}", leased.id, leased.attempts);
-    edge.record(ticket, outcome);
+    // Attempts of one notification are calls of their own in the journal. One that did not take place is none.
+    if !matches!(result, Err(Fault::Resting(_) | Fault::Busy(_))) {
+        ticket.id = format!("{}.{}", leased.id, leased.attempts);
+        edge.record(ticket, outcome);
+    }
     result
 }
 

@@ -418,7 +418,7 @@ mod tests {
         ];
         for (problem, status) in statuses {
             assert_eq!(problem.status(), status);
-            assert!(problem.code().starts_with("HOST_"));
+            assert!(problem.code.starts_with("HOST_"));
         }
     }
 }

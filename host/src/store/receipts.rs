@@ -1,5 +1,7 @@
 //! Receipts: what was done to the releases of a channel, by whom, and what became of the calls in flight.
 
+use std::collections::HashMap;
+
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::keyvalue::sql_limit;
@@ -18,13 +20,17 @@ impl Store {
         })
     }
 
-    /// The last time the node took a release of this channel back by itself.
-    pub fn last_return(&self, channel: &str) -> Result<Option<Receipt>, StoreError> {
+    /// The channels whose releases the node itself changed last, with the receipts that say why.
+    pub fn returned(&self) -> Result<HashMap<String, Receipt>, StoreError> {
         self.read(|db| {
-            let mut row = db.prepare_cached(
-                "SELECT * FROM receipt WHERE channel = ? AND kind = 'return' ORDER BY seq DESC LIMIT 1",
+            let mut rows = db.prepare_cached(
+                "SELECT r.* FROM channel c JOIN receipt r ON r.channel = c.name AND r.revision = c.revision
+                 WHERE r.kind = 'return'",
             )?;
-            Ok(row.query_row([channel], read_receipt).optional()?)
+            let receipts = rows.query_map([], read_receipt)?;
+            Ok(receipts
+                .map(|receipt| receipt.map(|receipt| (receipt.channel.clone(), receipt)))
+                .collect::<Result<_, _>>()?)
         })
     }
 

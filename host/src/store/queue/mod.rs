@@ -44,6 +44,13 @@ impl Store {
         self.close(leased, State::Queued, at, Some(reason)).await
     }
 
+    /// The attempt did not take place, because nobody was asked: it may start at `at`, and does not count. Fails with
+    /// `NotLeased`.
+    pub async fn postpone(&self, leased: &Leased, at: Timestamp) -> Result<(), StoreError> {
+        let (id, attempts) = (leased.id.clone(), leased.attempts);
+        self.inner.writer.write(Bell::Queue, move |db| steps::postpone(db, &id, attempts, at)).await
+    }
+
     /// The attempt failed and was the last. Fails with `NotLeased`.
     pub async fn bury(&self, leased: &Leased, reason: &str) -> Result<(), StoreError> {
         self.close(leased, State::Dead, Timestamp::now(), Some(reason)).await

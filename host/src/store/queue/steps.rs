@@ -97,9 +97,7 @@ pub(super) fn close(
     at: Timestamp,
     reason: Option<&str>,
 ) -> Result<(), StoreError> {
-    let mut row = db.prepare_cached("SELECT seq FROM event WHERE id = ? AND state = 'running' AND attempts = ?")?;
-    let seq: Option<i64> = row.query_row(params![id, attempts], |row| row.get(0)).optional()?;
-    let seq = seq.ok_or_else(|| StoreError::NotLeased(id.to_owned()))?;
+    let seq = leased(db, id, attempts)?;
     let result = if state == State::Queued { "retry" } else { state.as_str() };
     let now = if state == State::Queued { Timestamp::now() } else { at };
     db.prepare_cached("UPDATE attempt SET ended = ?, result = ?, reason = ? WHERE event = ? AND ended IS NULL")?
@@ -117,6 +115,22 @@ pub(super) fn close(
         Some(place) => place.wake_next(db),
         None => Ok(()),
     }
+}
+
+/// Undoes a lease: the attempt did not take place.
+pub(super) fn postpone(db: &Connection, id: &str, attempts: u32, at: Timestamp) -> Result<(), StoreError> {
+    let seq = leased(db, id, attempts)?;
+    db.prepare_cached("DELETE FROM attempt WHERE event = ? AND ended IS NULL")?.execute([seq])?;
+    db.prepare_cached("UPDATE event SET state = 'queued', due = ?, attempts = attempts - 1 WHERE seq = ?")?
+        .execute(params![at, seq])?;
+    Ok(())
+}
+
+/// The row of a notification that is leased for this very attempt.
+fn leased(db: &Connection, id: &str, attempts: u32) -> Result<i64, StoreError> {
+    let mut row = db.prepare_cached("SELECT seq FROM event WHERE id = ? AND state = 'running' AND attempts = ?")?;
+    let seq: Option<i64> = row.query_row(params![id, attempts], |row| row.get(0)).optional()?;
+    seq.ok_or_else(|| StoreError::NotLeased(id.to_owned()))
 }
 
 pub(super) fn replay(db: &Connection, id: &str) -> Result<(), StoreError> {

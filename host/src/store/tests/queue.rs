@@ -208,3 +208,21 @@ async fn what_a_dead_process_was_working_on_is_due_at_once() {
     let store = open(&dir);
     assert_eq!(lease_one(&store, Timestamp::now()).await.attempts, 2);
 }
+
+#[tokio::test]
+async fn a_postponed_attempt_comes_back_at_its_time_and_does_not_count() {
+    let (_dir, store) = fresh().await;
+    let id = put(&store, event(1, "a")).await;
+    let later = START.after(Duration::from_mins(5));
+    store.retry(&lease_one(&store, START).await, START, "trap").await.unwrap();
+    let second = lease_one(&store, START).await;
+    store.postpone(&second, later).await.unwrap();
+    assert!(matches!(store.postpone(&second, later).await, Err(StoreError::NotLeased(_))));
+    assert_eq!(store.lease(START, 10, LEASE).await.unwrap(), []);
+    let again = lease_one(&store, later).await;
+    assert_eq!(again.attempts, 2);
+    store.finish(&again).await.unwrap();
+    let (_, _, attempts) = store.queue_event(&id).unwrap().unwrap();
+    let told: Vec<_> = attempts.iter().map(|attempt| (attempt.number, attempt.result.as_deref().unwrap())).collect();
+    assert_eq!(told, [(1, "retry"), (2, "done")]);
+}

@@ -40,16 +40,16 @@ async fn a_receipt_is_settled_once_its_calls_are_over() {
 }
 
 #[tokio::test]
-async fn the_last_return_is_found_among_other_changes() {
+async fn what_the_node_itself_changed_last_is_told_until_somebody_else_does() {
     let (_dir, store) = fresh().await;
     with_releases(&store, 2).await;
     swap(&store, Move::Activate(1)).await;
     swap(&store, Move::Activate(2)).await;
-    assert_eq!(store.last_return("acme").unwrap(), None);
+    assert!(store.returned().unwrap().is_empty());
     let returned = swap(&store, Move::Return { from: 2, to: 1 }).await;
+    assert_eq!(store.returned().unwrap(), [("acme".to_owned(), returned)].into());
     swap(&store, Move::Activate(2)).await;
-    assert_eq!(store.last_return("acme").unwrap(), Some(returned));
-    assert_eq!(store.last_return("nobody").unwrap(), None);
+    assert!(store.returned().unwrap().is_empty());
 }
 
 #[tokio::test]
