@@ -34,7 +34,7 @@ use crate::table::Tables;
 pub use activate::Wish;
 pub use deploy::{Candidate, Deployed, Timings};
 pub use error::ControlError;
-pub use preflight::{CaseOutcome, SpecCase, SpecPreflight};
+pub use preflight::{CaseOutcome, DeclaredCase, FailedCase, Preflight, SpecCase, SpecPreflight};
 pub use spec::{Spec, SpecGrants, SpecLimits};
 pub use tokens::{ADMIN_TOKEN, TokenFileError};
 
