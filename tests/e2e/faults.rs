@@ -84,7 +84,7 @@ fn a_guest_cannot_have_more_memory_than_its_limit() {
 
 #[test]
 fn a_guest_that_calls_itself_for_ever_runs_out_of_stack_and_the_process_lives() {
-    let host = misbehaving("recurse", "");
+    let host = misbehaving("recurse", "[breaker]\nfaults = 0\n");
     for _ in 0..20 {
         let answer = host.sdk("bad", "inventory_push", push());
         assert_eq!((answer.status, answer.code().as_str()), (502, "HOST_STACK_OVERFLOW"));

@@ -102,7 +102,7 @@ fn activations_and_rollbacks_under_load_answer_with_the_active_release_alone() {
                 begun.store(swap, SeqCst);
                 let to = if swap % 2 == 1 { 1 } else { 2 };
                 let activate = ["activate", "acme", &to.to_string()];
-                let swapped = host.wharf(if swap % 4 < 2 { &["rollback", "acme"] } else { &activate });
+                let swapped = host.wharf(if to == 1 { &["rollback", "acme"] } else { &activate });
                 assert_eq!((swapped["to"].as_u64(), swapped["from"].as_u64()), (Some(to), Some(3 - to)));
                 done.store(swap, SeqCst);
             }
@@ -142,7 +142,9 @@ fn a_call_ends_on_the_release_that_it_began_with() {
     std::thread::scope(|scope| {
         let slow = scope.spawn(|| host.sdk("acme", "inventory_push", push()));
         wait_for("the slow call to be under way", || free() < idle);
-        host.deploy("acme", "echo", &[]);
+        let file = plugin("echo");
+        let receipt = &host.wharf(&["deploy", "acme", file.to_str().unwrap(), "--no-wait"])["receipt"];
+        assert_eq!((receipt["in_flight"].as_u64(), &receipt["drain_ms"]), (Some(1), &Value::Null), "{receipt}");
         assert_eq!(host.sdk("acme", "inventory_push", push()).code(), "STOCK", "a new call has the new release");
         assert!(!slow.is_finished(), "the swap came too late to show anything");
         let answer = slow.join().unwrap();
@@ -150,6 +152,10 @@ fn a_call_ends_on_the_release_that_it_began_with() {
         let id = answer.header("wharf-call-id").unwrap();
         wait_for("the slow call to be in the journal", || host.cli(&["calls", "show", id]).status.success());
         assert_eq!(host.wharf(&["calls", "show", id])["release"], 1);
+        wait_for("the receipt to tell how it went over", || {
+            let receipt = &host.wharf(&["receipts", "acme"])[0];
+            receipt["drain_ms"].as_u64().is_some() && receipt["killed"] == 0
+        });
     });
 }
 

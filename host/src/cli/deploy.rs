@@ -12,7 +12,7 @@ use super::channel::path;
 use super::client::Client;
 use super::manifest::Manifest;
 use super::output::{Output, field, progress, short_digest};
-use super::{Done, Failure, Server};
+use super::{Done, Failure, Server, preflight};
 use crate::control::Spec;
 use crate::store::new_id;
 
@@ -38,9 +38,12 @@ pub(super) struct Deploy {
     /// Only store and compile it; `wharf activate` makes it answer
     #[arg(long)]
     no_activate: bool,
-    /// Kept for scripts: this version tries no conformance cases before a release answers, so there is nothing to skip
+    /// Publish it without running the conformance cases and the manifest's own against it first; its receipt says so
     #[arg(long)]
     skip_preflight: bool,
+    /// Do not wait for the calls that are still on the release before; the receipt is completed later
+    #[arg(long)]
+    no_wait: bool,
     #[command(flatten)]
     server: Server,
 }
@@ -71,6 +74,9 @@ impl Deploy {
         {
             progress(&format!("note: {}", note.as_str().unwrap_or_default()));
         }
+        if let Some(summary) = preflight::summary(&answer["preflight"]) {
+            progress(&summary);
+        }
         output.answer(&answer, deployed)
     }
 
@@ -85,6 +91,7 @@ impl Deploy {
         spec.note.clone_from(&self.note);
         spec.activate = !self.no_activate;
         spec.skip_preflight = self.skip_preflight;
+        spec.wait = !self.no_wait;
         spec
     }
 }
@@ -98,7 +105,8 @@ fn deployed(answer: &Value) -> String {
     let (channel, release) = (field(answer, "channel"), field(answer, "release"));
     let digest = short_digest(answer);
     let timings = &answer["timings"];
-    let took: u64 = ["admit_ms", "load_ms", "publish_ms"].iter().filter_map(|name| timings[*name].as_u64()).sum();
+    let took: u64 =
+        ["admit_ms", "load_ms", "preflight_ms", "publish_ms"].iter().filter_map(|name| timings[*name].as_u64()).sum();
     if answer["active"] == true {
         let from = field(answer, "from");
         format!("channel {channel}: release {release} ({digest}) is active (before: {from}); it took {took} ms")
@@ -163,6 +171,7 @@ mod tests {
             note: "why".to_owned(),
             no_activate: true,
             skip_preflight: false,
+            no_wait: false,
             server,
         };
         let spec = deploy.spec(Some(manifest));

@@ -11,6 +11,7 @@ mod local;
 mod manifest;
 mod notifications;
 mod output;
+mod preflight;
 mod releases;
 mod secret;
 mod status;
@@ -109,7 +110,19 @@ enum Failure {
         code: String,
         /// The API's sentence.
         message: String,
+        /// What it says beyond that, or null.
+        details: serde_json::Value,
     },
+}
+
+impl Failure {
+    /// What the server says beyond its sentence, or null.
+    fn details(&self) -> &serde_json::Value {
+        match self {
+            Self::Refused { details, .. } => details,
+            Self::Usage(_) | Self::Failed(_) => &serde_json::Value::Null,
+        }
+    }
 }
 
 impl From<std::io::Error> for Failure {

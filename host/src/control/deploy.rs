@@ -6,7 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::{Control, ControlError, Spec};
+use super::{Control, ControlError, Preflight, Spec};
 use crate::guest::Plugin;
 use crate::guest::admission::{self, Report};
 use crate::store::{By, Digest, Expected, Move, Receipt, StoreError, Swapped};
@@ -41,6 +41,8 @@ pub struct Deployed {
     pub report: Report,
     /// What its author may want to know.
     pub notes: Vec<String>,
+    /// What the cases said; none when they were skipped.
+    pub preflight: Option<Preflight>,
     /// Where the time went.
     pub timings: Timings,
     /// What is kept of the change.
@@ -54,6 +56,8 @@ pub struct Timings {
     pub admit_ms: u64,
     /// Compiling it, or finding it compiled, and loading it.
     pub load_ms: u64,
+    /// Running the cases.
+    pub preflight_ms: u64,
     /// Writing the release and replacing the table.
     pub publish_ms: u64,
     /// Waiting for the calls of the release before; the new one answers already.
@@ -85,9 +89,14 @@ impl Control {
         let mut notes = spec.notes(&self.config);
         notes.extend(self.unset_secrets(&channel, &spec)?);
         let (activate, wait) = (spec.activate, spec.wait);
-        let reason = if spec.skip_preflight { "preflight was skipped" } else { "" };
+        let skipped = spec.skip_preflight.then_some("preflight was skipped");
+        let reason: Vec<_> = [spec.note.as_str()].into_iter().chain(skipped).filter(|part| !part.is_empty()).collect();
+        let reason = reason.join("; ");
+        let cases = spec.preflight.clone();
         let spec = Box::new(spec.into_release(digest, author.clone()));
-        let by = By { who: author.clone(), reason: reason.to_owned(), expected: Expected::Revision(found.revision) };
+        let preflight = self.try_out(&channel, &plugin, &spec, &cases).await?;
+        timings.preflight_ms = clock.lap();
+        let by = By { who: author.clone(), reason, expected: Expected::Revision(found.revision) };
         let Swapped { receipt, release } = self.store.swap(&channel, Move::Deploy { spec, activate }, by).await?;
         let release = release.map_or_else(|| receipt.to.unwrap_or_default(), |release| release.number);
         self.publish().await?;
@@ -98,7 +107,7 @@ impl Control {
         let receipt = self.settled(receipt, wait).await?;
         timings.drain_ms = clock.lap();
         let from = receipt.from;
-        Ok(Deployed { channel, release, digest, active: activate, from, report, notes, timings, receipt })
+        Ok(Deployed { channel, release, digest, active: activate, from, report, notes, preflight, timings, receipt })
     }
 
     /// Off the runtime: hashing and syncing 16 MiB takes some 50 ms.
@@ -120,7 +129,8 @@ impl Control {
 
     fn unset_secrets(&self, channel: &str, spec: &Spec) -> Result<Vec<String>, StoreError> {
         let set = self.store.secret_names(channel)?;
-        let unset = spec.secrets.iter().filter(|name| !set.iter().any(|set| set.name == **name));
+        let named = spec.secret_refs().into_iter().map(|secret| secret.name);
+        let unset = named.filter(|name| !set.iter().any(|set| set.name == *name));
         Ok(unset.map(|name| format!("secret {name} is not set yet: wharf secret set {channel} {name}")).collect())
     }
 }

@@ -1,6 +1,5 @@
 //! Why an operation of the store failed.
 
-use std::fmt;
 use std::path::PathBuf;
 
 use rusqlite::ErrorCode;
@@ -69,7 +68,7 @@ pub enum StoreError {
         number: u64,
     },
     /// The channel's releases are not what the caller saw.
-    #[error(fmt = conflict)]
+    #[error("{}", conflict(.channel, *.expected, *.found, *.revision, .last.as_deref()))]
     Conflict {
         /// The channel.
         channel: String,
@@ -207,30 +206,25 @@ pub enum StoreError {
     },
 }
 
-fn conflict(
-    channel: &str,
-    expected: &Expected,
-    found: &Option<u64>,
-    revision: &u64,
-    last: &Option<Box<Receipt>>,
-    f: &mut fmt::Formatter<'_>,
-) -> fmt::Result {
+fn conflict(channel: &str, expected: Expected, found: Option<u64>, revision: u64, last: Option<&Receipt>) -> String {
     let active = |number: Option<u64>| {
         number.map_or_else(|| "no active release".to_owned(), |number| format!("release {number} active"))
     };
-    write!(f, "channel {channel} has {} since revision {revision}, expected was ", active(*found))?;
-    match expected {
-        Expected::Whatever => f.write_str("anything else")?,
-        Expected::Active(number) => f.write_str(&active(*number))?,
-        Expected::Revision(number) => write!(f, "revision {number}")?,
-    }
-    if let Some(last) = last {
-        write!(f, "; {} changed it last ({}", last.who, last.change)?;
-        last.from.map_or(Ok(()), |from| write!(f, " from {from}"))?;
-        last.to.map_or(Ok(()), |to| write!(f, " to {to}"))?;
-        f.write_str(")")?;
-    }
-    write!(f, "; look at it again (wharf releases {channel}) and repeat")
+    let expected = match expected {
+        Expected::Whatever => "anything else".to_owned(),
+        Expected::Active(number) => active(number),
+        Expected::Revision(number) => format!("revision {number}"),
+    };
+    let by = last.map(|last| {
+        let from = last.from.map(|from| format!(" from {from}")).unwrap_or_default();
+        let to = last.to.map(|to| format!(" to {to}")).unwrap_or_default();
+        format!(" {} changed it last ({}{from}{to});", last.who, last.change)
+    });
+    format!(
+        "channel {channel} has {} since revision {revision}, expected was {expected};{} look at it again (wharf releases {channel}) and repeat",
+        active(found),
+        by.unwrap_or_default()
+    )
 }
 
 impl From<rusqlite::Error> for StoreError {

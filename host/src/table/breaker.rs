@@ -270,7 +270,7 @@ mod tests {
         probe(&all);
         assert!(all.tell(PAGE, true), "the probe's fault opens it again");
         assert_eq!(all.pause(0) * 2, all.pause(1));
-        assert_eq!(all.pause(40), 300_000, "but never for longer than the longest");
+        assert_eq!(breakers(1, 60_000).pause(40), 300_000, "but never for longer than the longest");
         probe(&all);
         assert!(!all.tell(PAGE, false));
         assert!(all.open().is_empty(), "the probe's success closes it");

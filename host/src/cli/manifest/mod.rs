@@ -206,7 +206,8 @@ mod tests {
             "secrets": ["API_KEY"],
             "limits": {"memory": 32 * 1024 * 1024, "deadline_ms": 5000, "in_flight": 8},
             "platform_origin": "https://app.example.com",
-            "note": "", "activate": true, "skip_preflight": false, "preflight": {"replies": [], "cases": []},
+            "note": "", "activate": true, "skip_preflight": false, "wait": true,
+            "preflight": {"replies": [], "cases": []},
         });
         assert_eq!(serde_json::to_value(spec).unwrap(), expected);
     }

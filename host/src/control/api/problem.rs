@@ -100,18 +100,16 @@ impl From<LoadError> for Problem {
 
 impl From<ControlError> for Problem {
     fn from(error: ControlError) -> Self {
+        let message = error.to_string();
         match error {
             ControlError::Store(error) => error.into(),
             ControlError::Load(error) => error.into(),
-            ControlError::Invalid(message) => Self::new(StatusCode::BAD_REQUEST, "invalid", message),
-            ControlError::Refused(error @ Refused::TooLarge { .. }) => {
-                Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", error.to_string())
+            ControlError::Invalid(_) => Self::new(StatusCode::BAD_REQUEST, "invalid", message),
+            ControlError::Refused(Refused::TooLarge { .. }) => {
+                Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", message)
             }
-            ControlError::Refused(error) => {
-                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "component-refused", error.to_string())
-            }
+            ControlError::Refused(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "component-refused", message),
             ControlError::Preflight(report) => {
-                let message = ControlError::Preflight(report.clone()).to_string();
                 let details = serde_json::to_value(report).ok();
                 Self { details, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "preflight-failed", message) }
             }

@@ -117,7 +117,10 @@ impl Ending {
         for (pointer, expected) in &case.expect {
             let found = answer.pointer(pointer).unwrap_or(&Value::Null);
             if !same(expected, found) {
-                let why = format!("expected {expected} at {pointer:?}, found {}", super::report::cut(&found.to_string(), 200));
+                let why = format!(
+                    "expected {expected} at {pointer:?}, found {}",
+                    super::report::cut(&found.to_string(), 200)
+                );
                 let broken = Broken { path: Some(pointer.clone()), ..Broken::new(why) };
                 return Verdict::Failed(broken.answered(&answer));
             }
@@ -216,11 +219,18 @@ mod tests {
     #[test]
     fn values_are_found_by_pointer_and_numbers_by_value() {
         let answer = || Ending::of(Ok(br#"{"a":{"b":[10.0,"x"]},"c":null}"#.to_vec()));
-        for expect in [json!({"/a/b/0": 10}), json!({"/a": {"b": [10, "x"]}}), json!({"/c": null, "/d": null}), json!({})] {
+        for expect in
+            [json!({"/a/b/0": 10}), json!({"/a": {"b": [10, "x"]}}), json!({"/c": null, "/d": null}), json!({})]
+        {
             assert_eq!(answer().expected(&case(CaseOutcome::Ok, expect.clone())), Verdict::Passed, "{expect}");
         }
-        for expect in [json!({"/a/b/0": 11}), json!({"/a/b": [10]}), json!({"/a": {}}), json!({"/d": 1}), json!({"/a": null})] {
-            assert!(matches!(answer().expected(&case(CaseOutcome::Ok, expect.clone())), Verdict::Failed(_)), "{expect}");
+        for expect in
+            [json!({"/a/b/0": 11}), json!({"/a/b": [10]}), json!({"/a": {}}), json!({"/d": 1}), json!({"/a": null})]
+        {
+            assert!(
+                matches!(answer().expected(&case(CaseOutcome::Ok, expect.clone())), Verdict::Failed(_)),
+                "{expect}"
+            );
         }
     }
 }

@@ -18,16 +18,16 @@ use crate::guest::{self, Body, Effects, Ended, Environment, Function, Lane, Plug
 use crate::store::{LimitOverrides, new_id};
 
 /// A component that is tried out, and what it would be given.
-pub(in crate::control) struct Trial<'a> {
-    pub(in crate::control) config: &'a Config,
-    pub(in crate::control) runtime: &'a Runtime,
-    pub(in crate::control) plugin: &'a Plugin,
-    pub(in crate::control) environment: Environment,
-    pub(in crate::control) limits: &'a LimitOverrides,
+pub(super) struct Trial<'a> {
+    pub(super) config: &'a Config,
+    pub(super) runtime: &'a Runtime,
+    pub(super) plugin: &'a Plugin,
+    pub(super) environment: Environment,
+    pub(super) limits: &'a LimitOverrides,
 }
 
 /// Runs the conformance cases, then the author's, over one scratch. Nothing outside changes, whatever the component does.
-pub(in crate::control) async fn run(trial: Trial<'_>, spec: &SpecPreflight) -> Preflight {
+pub(super) async fn run(trial: Trial<'_>, spec: &SpecPreflight) -> Preflight {
     let began = Instant::now();
     let examples = examples::all();
     let cases = examples.len() + spec.cases.len();
@@ -123,7 +123,7 @@ impl<'a> Series<'a> {
                     broken.why = format!("the cases did not end within {whole:?} together (preflight.time)");
                 }
                 self.stopped = broken.stops;
-                let failed = self.failed(&id, case, broken);
+                let failed = self.failed(&id, &case, broken);
                 self.report.failed.push(failed);
             }
         }
@@ -161,7 +161,7 @@ impl<'a> Series<'a> {
         delivered.map(|()| b"null".to_vec())
     }
 
-    fn failed(&self, id: &str, case: Case<'_>, broken: Broken) -> FailedCase {
+    fn failed(&self, id: &str, case: &Case<'_>, broken: Broken) -> FailedCase {
         let clean = |text: String| self.runtime.redacted(&self.environment, text);
         let call = match (case.spec, case.call) {
             (Some(spec), _) => spec.call.clone(),

@@ -1,8 +1,10 @@
 //! The desired state: which channels exist, and which release answers on each. Every change makes a new revision.
 
+mod done;
 mod prune;
 mod rows;
 mod swap;
+mod way;
 
 use rusqlite::{Connection, named_params, params};
 use tokio::sync::watch;

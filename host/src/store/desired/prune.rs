@@ -2,8 +2,9 @@
 
 use rusqlite::{Connection, params};
 
+use super::done::{Done, conclude};
 use super::rows::{find_release, one_channel};
-use super::swap::{Done, bypass, conclude};
+use super::way::bypass;
 use crate::store::writer::Bell;
 use crate::store::{Change, Channel, Store, StoreError, secrets};
 

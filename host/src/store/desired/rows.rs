@@ -77,11 +77,12 @@ pub(super) fn find_release(db: &Connection, channel: &str, number: u64) -> Resul
     row.query_row(params![channel, number.cast_signed()], |row| Ok(read_release(row))).optional()?.transpose()
 }
 
-/// The active releases and candidates of all channels.
+/// The active releases and candidates of all channels. A cross join is done from left to right: two rows to look up for
+/// each channel, instead of all releases that there are.
 pub(super) fn answering_releases(db: &Connection) -> Result<BTreeMap<(String, u64), Release>, StoreError> {
     let mut rows = db.prepare_cached(
         "SELECT r.channel, r.number, r.created, r.spec FROM channel c
-         JOIN release r ON r.channel = c.name AND r.number IN (c.active, c.canary)",
+         CROSS JOIN release r ON r.channel = c.name AND r.number IN (c.active, c.canary)",
     )?;
     let releases = rows.query_and_then([], read_release)?;
     releases.map(|release| release.map(|release| ((release.channel.clone(), release.number), release))).collect()

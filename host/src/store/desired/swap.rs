@@ -5,12 +5,13 @@ use std::path::PathBuf;
 
 use rusqlite::{Connection, params};
 
-use super::bump;
+use super::done::{Done, conclude, receipt};
 use super::rows::{find_release, one_channel, to_json};
+use super::way::{go_back, go_forward};
 use crate::store::writer::Bell;
 use crate::store::{
-    By, Canary, Change, Channel, Expected, Move, Receipt, Release, ReleaseSpec, Share, Store, StoreError, Swapped,
-    Timestamp, components, new_id, receipts, secrets,
+    By, Canary, Change, Channel, Expected, Move, Release, ReleaseSpec, Share, Store, StoreError, Swapped, Timestamp,
+    components, receipts, secrets,
 };
 
 impl Store {
@@ -35,67 +36,6 @@ impl Store {
     }
 }
 
-/// What was done, before it is known as which revision.
-pub(super) struct Done {
-    pub(super) change: Change,
-    pub(super) from: Option<u64>,
-    pub(super) to: Option<u64>,
-    pub(super) share: Option<Share>,
-    /// What the receipt says besides the reason that was given.
-    pub(super) note: String,
-}
-
-impl Done {
-    fn of(change: Change, from: Option<u64>, to: u64) -> Self {
-        Self { change, from, to: Some(to), share: None, note: String::new() }
-    }
-}
-
-/// Makes the new revision of a change that was just done, and keeps its receipt.
-pub(super) fn conclude(
-    db: &Connection,
-    channel: &str,
-    done: Done,
-    who: String,
-    reason: &str,
-) -> Result<Receipt, StoreError> {
-    let revision = bump(db)?;
-    db.execute("UPDATE channel SET revision = ? WHERE name = ?", params![revision.cast_signed(), channel])?;
-    let receipt = receipt(channel, done, who, reason, revision);
-    receipts::insert(db, &receipt)?;
-    Ok(receipt)
-}
-
-fn receipt(channel: &str, done: Done, who: String, reason: &str, revision: u64) -> Receipt {
-    let parts = [reason, &done.note];
-    let reason = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ");
-    Receipt {
-        id: new_id(),
-        channel: channel.to_owned(),
-        at: Timestamp::now(),
-        change: done.change,
-        who,
-        from: done.from,
-        to: done.to,
-        share: done.share,
-        revision,
-        in_flight: None,
-        drain_ms: None,
-        killed: None,
-        reason,
-    }
-}
-
-/// Takes a release out of the way back: whoever had it as the next one has the one behind it instead.
-pub(super) fn bypass(db: &Connection, channel: &str, number: u64) -> Result<(), StoreError> {
-    db.execute(
-        "UPDATE release SET replaced = (SELECT replaced FROM release WHERE channel = ?1 AND number = ?2)
-         WHERE channel = ?1 AND replaced = ?2",
-        params![channel, number.cast_signed()],
-    )?;
-    Ok(())
-}
-
 fn expect(db: &Connection, channel: &Channel, expected: Expected) -> Result<(), StoreError> {
     let met = match expected {
         Expected::Whatever => true,
@@ -111,7 +51,8 @@ fn conflict(db: &Connection, channel: &Channel, expected: Expected) -> Result<St
         expected,
         found: channel.active,
         revision: channel.revision,
-        last: receipts::newest(db, &channel.name)?.map(Box::new),
+        // A channel of the same name that is gone has left receipts, too.
+        last: receipts::newest(db, &channel.name)?.filter(|last| last.revision == channel.revision).map(Box::new),
     })
 }
 
@@ -186,13 +127,13 @@ impl Swap<'_> {
             return Err(self.runs(canary));
         }
         self.require(number)?;
-        self.go_forward(number)?;
+        go_forward(self.db, &self.channel, number)?;
         Ok(Done::of(change, self.channel.active, number))
     }
 
     fn roll_back(&self) -> Result<Done, StoreError> {
         let to = self.channel.previous.ok_or_else(|| StoreError::NoPrevious(self.channel.name.clone()))?;
-        self.go_back(to)?;
+        go_back(self.db, &self.channel.name, to)?;
         Ok(Done::of(Change::Rollback, self.channel.active, to))
     }
 
@@ -215,7 +156,7 @@ impl Swap<'_> {
     }
 
     fn promote(&self, canary: Canary) -> Result<Done, StoreError> {
-        self.go_forward(canary.release)?;
+        go_forward(self.db, &self.channel, canary.release)?;
         Ok(Done::of(Change::Promote, self.channel.active, canary.release))
     }
 
@@ -238,7 +179,7 @@ impl Swap<'_> {
             return Err(StoreError::AlreadyActive { channel: self.channel.name.clone(), release: to });
         }
         self.require(to)?;
-        self.go_back(to)?;
+        go_back(self.db, &self.channel.name, to)?;
         // A channel in trouble has one release that answers, and it is a known one.
         let ended = self.channel.canary.map(|canary| format!("the canary of release {} ended with it", canary.release));
         Ok(Done { note: ended.unwrap_or_default(), ..Done::of(Change::Return, Some(from), to) })
@@ -261,34 +202,5 @@ impl Swap<'_> {
     fn require(&self, number: u64) -> Result<(), StoreError> {
         let no_release = || StoreError::NoRelease { channel: self.channel.name.clone(), number };
         find_release(self.db, &self.channel.name, number)?.map(|_| ()).ok_or_else(no_release)
-    }
-
-    /// A release that is on the way back already leaves its place there, so the way has no circles.
-    fn go_forward(&self, number: u64) -> Result<(), StoreError> {
-        let (channel, active) = (&self.channel.name, self.channel.active.map(u64::cast_signed));
-        bypass(self.db, channel, number)?;
-        self.db.execute(
-            "UPDATE release SET replaced = ? WHERE channel = ? AND number = ?",
-            params![active, channel, number.cast_signed()],
-        )?;
-        self.answer_with(number, self.channel.active)
-    }
-
-    fn go_back(&self, number: u64) -> Result<(), StoreError> {
-        let behind: Option<i64> = self.db.query_row(
-            "SELECT replaced FROM release WHERE channel = ? AND number = ?",
-            params![self.channel.name, number.cast_signed()],
-            |row| row.get(0),
-        )?;
-        self.answer_with(number, behind.map(i64::cast_unsigned))
-    }
-
-    fn answer_with(&self, active: u64, previous: Option<u64>) -> Result<(), StoreError> {
-        self.db.execute(
-            "UPDATE channel SET active = ?, previous = ?, canary = NULL, canary_share = NULL, canary_since = NULL
-             WHERE name = ?",
-            params![active.cast_signed(), previous.map(u64::cast_signed), self.channel.name],
-        )?;
-        Ok(())
     }
 }

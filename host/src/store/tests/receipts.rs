@@ -29,7 +29,7 @@ async fn a_receipt_is_settled_once_its_calls_are_over() {
     assert_eq!((receipt.in_flight, receipt.drain_ms, receipt.killed), (None, None, None));
     store.settle_receipt(&receipt.id, 7, 1500, 2).await.unwrap();
     let settled = Receipt { in_flight: Some(7), drain_ms: Some(1500), killed: Some(2), ..receipt };
-    assert_eq!(store.receipts("acme", 1).unwrap(), [settled.clone()]);
+    assert_eq!(store.receipts("acme", 1).unwrap(), std::slice::from_ref(&settled));
     let json = serde_json::to_value(&settled).unwrap();
     assert_eq!(
         (&json["change"], &json["to"], &json["share"]),
