@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{Control, ControlError, Diff, Preflight, Spec};
 use crate::guest::Plugin;
 use crate::guest::admission::{self, Report};
-use crate::store::{By, Digest, Expected, Move, Receipt, StoreError, Swapped};
+use crate::store::{By, Digest, Expected, Move, Receipt, SecretRef, SecretVersion, StoreError, Swapped};
 
 /// What is to be deployed.
 #[derive(Debug)]
@@ -147,9 +147,18 @@ impl Control {
 
     fn unset_secrets(&self, channel: &str, spec: &Spec) -> Result<Vec<String>, StoreError> {
         let set = self.store.secret_names(channel)?;
-        let named = spec.secret_refs().into_iter().map(|secret| secret.name);
-        let unset = named.filter(|name| !set.iter().any(|set| set.name == *name));
-        Ok(unset.map(|name| format!("secret {name} is not set yet: wharf secret set {channel} {name}")).collect())
+        let note = |secret: SecretRef| {
+            let name = &secret.name;
+            let known = set.iter().find(|set| set.name == *name);
+            match (known, secret.version) {
+                (None, _) => Some(format!("secret {name} is not set yet: wharf secret set {channel} {name}")),
+                (Some(known), SecretVersion::Pinned(version)) if version > 0 && !known.versions.contains(&version) => {
+                    Some(format!("secret {name} has no version {version}: requests that name it will be refused"))
+                }
+                _ => None,
+            }
+        };
+        Ok(spec.secret_refs().into_iter().filter_map(note).collect())
     }
 }
 
