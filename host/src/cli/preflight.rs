@@ -4,6 +4,9 @@ use serde_json::Value;
 
 use super::output::{field, text};
 
+/// Cases that are shown with all that is known of them; what comes after often fails in the same way.
+const WHOLE: usize = 3;
+
 /// One line of how many cases passed; none when they were skipped.
 pub(super) fn summary(report: &Value) -> Option<String> {
     let cases = report["cases"].as_u64()?;
@@ -15,28 +18,40 @@ pub(super) fn summary(report: &Value) -> Option<String> {
     Some(parts.join(", "))
 }
 
-/// The lines about each case that failed; none when `report` is none of preflight.
+/// The lines about the cases that failed; none when `report` is none of preflight.
 pub(super) fn failures(report: &Value) -> Vec<String> {
-    let mut lines = Vec::new();
-    for case in report["failed"].as_array().into_iter().flatten() {
-        lines.push(String::new());
-        lines.push(format!("case {} ({})", field(case, "case"), field(case, "call")));
-        lines.push(format!("  why      {}", field(case, "why")));
-        if case["path"].is_string() {
-            lines.push(format!("  where    {}", field(case, "path")));
-        }
-        lines.push(format!("  request  {}", json(&case["request"])));
-        if !case["answer"].is_null() {
-            lines.push(format!("  answer   {}", json(&case["answer"])));
-        }
-        if let Some(fault) = case["fault"].as_str() {
-            lines.extend(fault.lines().map(|line| format!("  fault    {}", line.trim_end())));
-        }
-        lines.extend(case["log"].as_array().into_iter().flatten().map(|line| format!("  log      {}", text(line))));
+    let failed = report["failed"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let (whole, brief) = failed.split_at(failed.len().min(WHOLE));
+    let mut lines: Vec<_> = whole.iter().flat_map(failure).collect();
+    if !brief.is_empty() {
+        lines.extend([String::new(), format!("and {} more, which --json shows as well:", brief.len())]);
+        lines.extend(brief.iter().map(|case| format!("  {}: {}", title(case), field(case, "why"))));
     }
     if let Some(count) = report["not_run"].as_u64().filter(|count| *count > 0) {
         lines.extend([String::new(), format!("{count} cases were not run after it")]);
     }
+    lines
+}
+
+fn title(case: &Value) -> String {
+    let (name, call) = (field(case, "case"), field(case, "call"));
+    if name == call { name } else { format!("{name} ({call})") }
+}
+
+fn failure(case: &Value) -> Vec<String> {
+    let mut lines = vec![String::new(), format!("case {}", title(case))];
+    lines.push(format!("  why      {}", field(case, "why")));
+    if case["path"].is_string() {
+        lines.push(format!("  where    {}", field(case, "path")));
+    }
+    lines.push(format!("  request  {}", json(&case["request"])));
+    if !case["answer"].is_null() {
+        lines.push(format!("  answer   {}", json(&case["answer"])));
+    }
+    if let Some(fault) = case["fault"].as_str() {
+        lines.extend(fault.lines().map(|line| format!("  fault    {}", line.trim_end())));
+    }
+    lines.extend(case["log"].as_array().into_iter().flatten().map(|line| format!("  log      {}", text(line))));
     lines
 }
 
@@ -62,7 +77,7 @@ mod tests {
             lines,
             [
                 "",
-                "case order_pull (order_pull)",
+                "case order_pull",
                 "  why      the answer breaks a rule",
                 "  where    orders[0].currency",
                 "  request  {\"a\":1}",
@@ -74,6 +89,8 @@ mod tests {
             ]
         );
         assert!(failures(&Value::Null).is_empty());
+        let many = json!({"failed": vec![json!({"case": "a", "call": "order_pull", "why": "it broke"}); 5]});
+        assert_eq!(failures(&many).last().unwrap(), "  a (order_pull): it broke");
     }
 
     #[test]

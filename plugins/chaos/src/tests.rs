@@ -101,3 +101,22 @@ fn illegal_answers_of_notifications_break_rules_too() {
     let status = fake.run(|| Chaos::cancel(&context(), OrderRef::default())).expect("a report");
     assert_eq!((status.status, status.events.len()), (Outcome::Fail, 0));
 }
+
+#[test]
+fn repeat_says_everywhere_what_it_was_told_and_recall_says_it_again() {
+    let url = "http://127.0.0.1:9/x";
+    let mut fake = behaving("repeat").config("url", url).http(format!("GET {url}"), 200, "psst");
+    assert!(matches!(push(&mut fake), Err(Failure::Refused(refusal)) if refusal.message == "psst"));
+    assert_eq!(fake.logs()[0].message, "psst");
+    let recalled =
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| push(&mut fake.config("behaviour", "recall"))));
+    let said = *recalled.expect_err("it panics").downcast::<String>().expect("a text");
+    assert_eq!(said, "chaos recalls psst");
+}
+
+#[test]
+fn count_counts_its_calls() {
+    let mut fake = behaving("count");
+    let message = |fake: &mut Fake| push(fake).expect("a report").events[0].message.clone();
+    assert_eq!((message(&mut fake), message(&mut fake)), ("1".to_owned(), "2".to_owned()));
+}

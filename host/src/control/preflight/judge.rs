@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{CaseOutcome, SpecCase};
 use crate::call::Failed;
+use crate::config::Size;
 use crate::guest::Fault;
 
 /// How a call ended.
@@ -81,7 +82,11 @@ impl Ending {
         let (why, words) = match fault {
             Fault::Trap(cause) => ("the component crashed".to_owned(), Some(cause.clone())),
             Fault::OutOfMemory { limit, cause } => {
-                (format!("the component crashed when it had no more memory; it has {limit} bytes"), Some(cause.clone()))
+                let size = Size(*limit as u64);
+                (
+                    format!("the component crashed when it had no memory left; its limit is {size} (guest.memory)"),
+                    Some(cause.clone()),
+                )
             }
             Fault::InvalidAnswer(breach) => (format!("the answer breaks a rule of the platform: {breach}"), None),
             Fault::Busy(_) => {
