@@ -96,7 +96,8 @@ impl Client {
             Ok(value) if status.is_success() => Ok(value),
             Ok(value) if value["error"]["message"].is_string() => {
                 let part = |name: &str| value["error"][name].as_str().unwrap_or_default().to_owned();
-                Err(Failure::Refused { code: part("code"), message: part("message") })
+                let details = value["error"]["details"].clone();
+                Err(Failure::Refused { code: part("code"), message: part("message"), details })
             }
             _ => Err(Failure::Failed(format!(
                 "{} answered {status}, but not as Wharf's admin API does; is --admin-url right?",

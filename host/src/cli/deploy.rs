@@ -8,6 +8,7 @@ use clap::Args;
 use http::Method;
 use serde_json::Value;
 
+use super::activate::drained;
 use super::channel::path;
 use super::client::Client;
 use super::manifest::Manifest;
@@ -38,7 +39,7 @@ pub(super) struct Deploy {
     /// Only store and compile it; `wharf activate` makes it answer
     #[arg(long)]
     no_activate: bool,
-    /// Kept for scripts: this version tries no conformance cases before a release answers, so there is nothing to skip
+    /// Publish it without running the conformance cases and the manifest's own against it first; its receipt says so
     #[arg(long)]
     skip_preflight: bool,
     /// Do not wait for the calls that are still on the release before; the receipt is completed later
@@ -123,10 +124,14 @@ pub(super) fn outcome(answer: &Value) -> String {
     let (channel, release) = (field(answer, "channel"), field(answer, "release"));
     let digest = short_digest(answer);
     let timings = &answer["timings"];
-    let took: u64 = ["admit_ms", "load_ms", "publish_ms"].iter().filter_map(|name| timings[*name].as_u64()).sum();
+    let took: u64 =
+        ["admit_ms", "load_ms", "preflight_ms", "publish_ms"].iter().filter_map(|name| timings[*name].as_u64()).sum();
     if answer["active"] == true {
         let from = field(answer, "from");
-        format!("channel {channel}: release {release} ({digest}) is active (before: {from}); it took {took} ms")
+        format!(
+            "channel {channel}: release {release} ({digest}) is active (before: {from}); it took {took} ms{}",
+            drained(&answer["receipt"])
+        )
     } else {
         format!(
             "channel {channel}: release {release} ({digest}) is ready, not active: wharf activate {channel} {release}"

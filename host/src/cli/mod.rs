@@ -12,6 +12,7 @@ mod local;
 mod manifest;
 mod notifications;
 mod output;
+mod preflight;
 mod releases;
 mod report;
 mod secret;
@@ -114,6 +115,8 @@ enum Failure {
         code: String,
         /// The API's sentence.
         message: String,
+        /// What it says beyond that, or null.
+        details: serde_json::Value,
     },
 }
 
@@ -124,6 +127,14 @@ impl Failure {
             Self::Usage(_) => "usage",
             Self::Failed(_) => "failed",
             Self::Refused { code, .. } => code,
+        }
+    }
+
+    /// What the server says beyond its sentence, or null.
+    fn details(&self) -> &serde_json::Value {
+        match self {
+            Self::Refused { details, .. } => details,
+            Self::Usage(_) | Self::Failed(_) => &serde_json::Value::Null,
         }
     }
 }

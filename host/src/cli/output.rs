@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use super::{Done, Failure};
+use super::{Done, Failure, preflight};
 
 /// Where answers go: as JSON, or as text for people.
 #[derive(Debug, Clone, Copy)]
@@ -34,10 +34,16 @@ impl Output {
     pub(super) fn failure(self, failure: &Failure) {
         let code = failure.code();
         let message = failure.to_string();
+        let details = failure.details();
         let text = if self.json {
-            json!({"error": {"code": code, "message": message}}).to_string()
+            let mut error = json!({"code": code, "message": message});
+            if !details.is_null() {
+                error["details"] = details.clone();
+            }
+            json!({ "error": error }).to_string()
         } else {
-            format!("error: {}", printable(&message))
+            let lines = std::iter::once(format!("error: {message}")).chain(preflight::failures(details));
+            printable(&lines.collect::<Vec<_>>().join("\n"))
         };
         progress(&text);
     }

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::diff;
 use super::output::field;
+use super::{diff, preflight};
 
 /// The report of an admission, and, where a release was active, what changed against it. `answer` is what a deploy or a check
-/// gives: its `report`, `notes` and `changes`.
+/// gives: its `report`, `preflight`, `changes` and `notes`.
 pub(super) fn lines(answer: &Value) -> Vec<String> {
     let report = &answer["report"];
     let mut lines = vec![format!(
@@ -25,6 +25,7 @@ pub(super) fn lines(answer: &Value) -> Vec<String> {
     if !unanswered.is_empty() {
         lines.push(format!("the host answers for {}", unanswered.join(", ")));
     }
+    lines.extend(preflight::summary(&answer["preflight"]));
     lines.extend(changes(&answer["changes"]));
     for notes in [&report["notes"], &answer["notes"]] {
         lines.extend(texts(notes, |note| format!("note: {}", note.as_str().unwrap_or_default())));

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use load::{ConfigError, ConfigErrors};
 pub use sections::{
     Admin, Breaker, Call, Compile, Edge, ErrorLevels, Guest, Journal, KeyValue, Notification, OnFailure, Outbound,
-    PaymentStatus, PostMessages, Queue, Release,
+    PaymentStatus, PostMessages, Preflight, Queue, Release,
 };
 pub use values::Size;
 
@@ -43,6 +43,8 @@ pub struct Config {
     pub guest: Guest,
     /// The child process that compiles.
     pub compile: Compile,
+    /// The cases that run before a release is published.
+    pub preflight: Preflight,
     /// Quotas of each channel's key-value store.
     pub key_value: KeyValue,
     /// Requests that components make.

@@ -77,6 +77,7 @@ impl Config {
         ranges.plain("guest.random", guest.random, Size(16)..=Size::mib(64));
         ranges.plain("compile.memory", self.compile.memory, Size::mib(128)..=Size::mib(65_536));
         ranges.time("compile.time", self.compile.time, SECOND..=HOUR);
+        ranges.time("preflight.time", self.preflight.time, SECOND..=HOUR);
     }
 
     fn store_ranges(&self, ranges: &mut Ranges) {

@@ -144,6 +144,15 @@ pub struct Compile {
     pub time: Duration,
 }
 
+/// `[preflight]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Preflight {
+    /// Time for all cases of one deploy.
+    #[serde(with = "values::time")]
+    pub time: Duration,
+}
+
 /// `[key-value]`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]

@@ -6,10 +6,10 @@ use std::time::Instant;
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::{Control, ControlError, Diff, Spec};
+use super::{Control, ControlError, Diff, Preflight, Spec};
 use crate::guest::Plugin;
 use crate::guest::admission::{self, Report};
-use crate::store::{By, Digest, Expected, Move, Receipt, StoreError, Swapped};
+use crate::store::{By, Digest, Expected, Move, Receipt, SecretRef, SecretVersion, StoreError, Swapped};
 
 /// What is to be deployed.
 #[derive(Debug)]
@@ -41,6 +41,8 @@ pub struct Deployed {
     pub report: Report,
     /// What its author may want to know.
     pub notes: Vec<String>,
+    /// What the cases said; none when they were skipped.
+    pub preflight: Option<Preflight>,
     /// Where the time went.
     pub timings: Timings,
     /// What differs from the release that was active.
@@ -56,6 +58,8 @@ pub struct Timings {
     pub admit_ms: u64,
     /// Compiling it, or finding it compiled, and loading it.
     pub load_ms: u64,
+    /// Running the cases.
+    pub preflight_ms: u64,
     /// Writing the release and replacing the table.
     pub publish_ms: u64,
     /// Waiting for the calls of the release before; the new one answers already.
@@ -90,7 +94,10 @@ impl Control {
         let skipped = spec.skip_preflight.then_some("preflight was skipped");
         let reason: Vec<_> = [spec.note.as_str()].into_iter().chain(skipped).filter(|part| !part.is_empty()).collect();
         let reason = reason.join("; ");
+        let cases = spec.preflight.clone();
         let spec = Box::new(spec.into_release(digest, author.clone()));
+        let preflight = self.try_out(&channel, &plugin, &spec, &cases).await?;
+        timings.preflight_ms = clock.lap();
         let by = By { who: author.clone(), reason, expected: Expected::Revision(found.revision) };
         let Swapped { receipt, release } = self.store.swap(&channel, Move::Deploy { spec, activate }, by).await?;
         let release = release.map_or_else(|| receipt.to.unwrap_or_default(), |release| release.number);
@@ -106,7 +113,19 @@ impl Control {
             None => None,
         };
         let from = receipt.from;
-        Ok(Deployed { channel, release, digest, active: activate, from, report, notes, timings, changes, receipt })
+        Ok(Deployed {
+            channel,
+            release,
+            digest,
+            active: activate,
+            from,
+            report,
+            notes,
+            preflight,
+            timings,
+            changes,
+            receipt,
+        })
     }
 
     /// Off the runtime: hashing and syncing 16 MiB takes some 50 ms.
@@ -128,8 +147,18 @@ impl Control {
 
     fn unset_secrets(&self, channel: &str, spec: &Spec) -> Result<Vec<String>, StoreError> {
         let set = self.store.secret_names(channel)?;
-        let unset = spec.secrets.iter().filter(|name| !set.iter().any(|set| set.name == **name));
-        Ok(unset.map(|name| format!("secret {name} is not set yet: wharf secret set {channel} {name}")).collect())
+        let note = |secret: SecretRef| {
+            let name = &secret.name;
+            let known = set.iter().find(|set| set.name == *name);
+            match (known, secret.version) {
+                (None, _) => Some(format!("secret {name} is not set yet: wharf secret set {channel} {name}")),
+                (Some(known), SecretVersion::Pinned(version)) if version > 0 && !known.versions.contains(&version) => {
+                    Some(format!("secret {name} has no version {version}: requests that name it will be refused"))
+                }
+                _ => None,
+            }
+        };
+        Ok(spec.secret_refs().into_iter().filter_map(note).collect())
     }
 }
 

@@ -1,5 +1,6 @@
 //! Why an administrator's wish was not done.
 
+use super::Preflight;
 use crate::guest::LoadError;
 use crate::guest::admission::Refused;
 use crate::store::StoreError;
@@ -16,6 +17,9 @@ pub enum ControlError {
     /// The component cannot be run.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// It was tried out, and failed.
+    #[error("preflight failed: {0}; nothing was published")]
+    Preflight(Box<Preflight>),
     /// The store says no.
     #[error(transparent)]
     Store(#[from] StoreError),

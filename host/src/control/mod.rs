@@ -11,6 +11,7 @@ mod diff;
 mod drain;
 mod error;
 mod names;
+mod preflight;
 mod publish;
 mod spec;
 #[cfg(test)]
@@ -35,6 +36,7 @@ pub use activate::Wish;
 pub use deploy::{Candidate, Deployed, Timings};
 pub use diff::{Change, Diff, Side, What, diff};
 pub use error::ControlError;
+pub use preflight::{CaseOutcome, DeclaredCase, FailedCase, Preflight, SpecCase, SpecPreflight};
 pub use spec::{Spec, SpecGrants, SpecLimits};
 pub use tokens::{ADMIN_TOKEN, TokenFileError};
 

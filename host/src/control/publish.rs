@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::spec::read_hosts;
+use super::spec;
 use super::{Control, ControlError};
-use crate::guest::{Environment, Lane, Plugin};
+use crate::guest::{Lane, Plugin};
 use crate::store::{self, DesiredChannel, Digest, StoreError, Timestamp};
 use crate::table::{Breakers, Canary, Channel, Health, Keys, Release, Table, Traffic};
 
@@ -170,19 +170,11 @@ impl Control {
     }
 
     fn ready(&self, channel: &Arc<str>, release: store::Release, plugin: Arc<Plugin>) -> Result<Release, ControlError> {
-        let spec = release.spec;
-        let limits = spec.limits;
-        let hosts = read_hosts(&spec.grants.hosts).map_err(ControlError::Invalid)?;
+        let environment = spec::environment(channel, &release.spec)?;
+        let limits = release.spec.limits;
         let memory = self.config.guest.memory.len();
         let asked = limits.memory.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
         let in_flight = self.config.call.in_flight;
-        let environment = Environment {
-            channel: Arc::clone(channel),
-            config: spec.config,
-            grants: spec.grants,
-            hosts,
-            secrets: spec.secrets,
-        };
         Ok(Release {
             number: release.number,
             plugin,
@@ -190,7 +182,7 @@ impl Control {
             memory: asked.map_or(memory, |asked| asked.min(memory)),
             deadline: limits.deadline_ms.map(Duration::from_millis),
             in_flight: limits.in_flight.map_or(in_flight, |asked| asked.min(in_flight)),
-            platform_origin: spec.platform_origin,
+            platform_origin: release.spec.platform_origin,
             traffic: Traffic::default(),
             health: Health::new(self.watches.alarm()),
             breakers: Breakers::new(self.config.breaker.clone()),

@@ -1,13 +1,14 @@
 //! What a release is to be made of, as its author gives it beside the component.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ControlError, names};
+use super::{ControlError, SpecPreflight, names};
 use crate::config::{Config, Size};
-use crate::guest::HostPattern;
+use crate::guest::{Effects, Environment, HostPattern};
 use crate::store::{Digest, Grants, LimitOverrides, PreflightMark, ReleaseSpec, SecretRef, SecretVersion};
 
 /// What a release is made of beside its component: the JSON that the API takes.
@@ -18,7 +19,7 @@ pub struct Spec {
     pub config: BTreeMap<String, String>,
     /// What it may reach.
     pub grants: SpecGrants,
-    /// Names of the secrets it may use.
+    /// The secrets it may use: `NAME`, `NAME@latest` or `NAME@3`.
     pub secrets: Vec<String>,
     /// Its own limits, at most the node's.
     pub limits: SpecLimits,
@@ -30,6 +31,8 @@ pub struct Spec {
     pub activate: bool,
     /// Whether it becomes active without the conformance cases being run against it.
     pub skip_preflight: bool,
+    /// What it is tried with beside the conformance cases.
+    pub preflight: SpecPreflight,
     /// Whether the answer waits for the calls of the release that goes.
     pub wait: bool,
 }
@@ -45,6 +48,7 @@ impl Default for Spec {
             note: String::new(),
             activate: true,
             skip_preflight: false,
+            preflight: SpecPreflight::default(),
             wait: true,
         }
     }
@@ -86,7 +90,7 @@ impl Spec {
     pub(crate) fn check(&self) -> Result<(), ControlError> {
         let mut wrong = Vec::new();
         wrong.extend(read_hosts(&self.grants.hosts).err());
-        wrong.extend(self.secrets.iter().filter_map(|name| names::secret(name).err()).map(|error| error.to_string()));
+        wrong.extend(self.secrets.iter().filter_map(|text| secret(text).err()).map(|error| error.to_string()));
         wrong.extend(self.platform_origin.as_deref().and_then(wrong_origin));
         let limits = [
             ("limits.memory", self.limits.memory),
@@ -105,6 +109,7 @@ impl Spec {
         if self.note.len() > LONGEST_NOTE {
             wrong.push(format!("the note has {} bytes; the limit is {LONGEST_NOTE}", self.note.len()));
         }
+        wrong.extend(self.preflight.mistakes());
         if wrong.is_empty() { Ok(()) } else { Err(ControlError::Invalid(wrong.join("; "))) }
     }
 
@@ -136,17 +141,19 @@ impl Spec {
         Grants { hosts: self.grants.hosts.clone(), key_value: self.grants.key_value }
     }
 
-    /// The release's parts, with the component and who deploys it.
+    /// The secrets, those left out that are not well-formed.
+    pub(super) fn secret_refs(&self) -> Vec<SecretRef> {
+        self.secrets.iter().filter_map(|text| secret(text).ok()).collect()
+    }
+
+    /// The release's parts, with the component and who deploys it; the cases have run unless they are to be skipped.
     pub(super) fn into_release(self, digest: Digest, author: String) -> ReleaseSpec {
+        let secrets = self.secret_refs();
         ReleaseSpec {
             digest,
             grants: self.grants(),
             config: self.config,
-            secrets: self
-                .secrets
-                .into_iter()
-                .map(|name| SecretRef { name, version: SecretVersion::Pinned(0) })
-                .collect(),
+            secrets,
             limits: LimitOverrides {
                 memory: self.limits.memory,
                 deadline_ms: self.limits.deadline_ms,
@@ -155,13 +162,39 @@ impl Spec {
             platform_origin: self.platform_origin,
             author,
             note: self.note,
-            preflight: PreflightMark::Unknown,
+            preflight: if self.skip_preflight { PreflightMark::Skipped } else { PreflightMark::Passed },
         }
     }
 }
 
+/// What a release gives to its guests.
+pub(super) fn environment(channel: &Arc<str>, spec: &ReleaseSpec) -> Result<Environment, ControlError> {
+    Ok(Environment {
+        channel: Arc::clone(channel),
+        config: spec.config.clone(),
+        grants: spec.grants.clone(),
+        hosts: read_hosts(&spec.grants.hosts).map_err(ControlError::Invalid)?,
+        secrets: spec.secrets.clone(),
+        effects: Effects::Live,
+    })
+}
+
+/// A secret as an author names it: `NAME` is the value that is set at the deploy or, if none is, the next one that will be;
+/// `NAME@latest` whatever is set when it is used; `NAME@3` that version.
+fn secret(text: &str) -> Result<SecretRef, ControlError> {
+    let (name, version) = match text.split_once('@') {
+        None => (text, Some(SecretVersion::Pinned(0))),
+        Some((name, "latest")) => (name, Some(SecretVersion::Latest)),
+        Some((name, number)) => (name, number.parse().ok().filter(|number| *number > 0).map(SecretVersion::Pinned)),
+    };
+    names::secret(name)?;
+    let wrong =
+        || ControlError::Invalid(format!("{text:?}: after @ a secret's version is \"latest\" or a number from 1"));
+    Ok(SecretRef { name: name.to_owned(), version: version.ok_or_else(wrong)? })
+}
+
 /// The granted hosts, read; or all that are none.
-pub(super) fn read_hosts(hosts: &[String]) -> Result<Vec<HostPattern>, String> {
+fn read_hosts(hosts: &[String]) -> Result<Vec<HostPattern>, String> {
     let (good, wrong): (Vec<_>, Vec<_>) = hosts.iter().map(|host| host.parse::<HostPattern>()).partition(Result::is_ok);
     if wrong.is_empty() {
         return Ok(good.into_iter().flatten().collect());
@@ -199,6 +232,20 @@ mod tests {
         let message = spec.check().unwrap_err().to_string();
         for part in ["https://a.b", "small", "limits.memory", "app.example.com/x"] {
             assert!(message.contains(part), "{part}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_pinned_unless_its_author_wants_the_latest() {
+        for (text, version) in [
+            ("API_KEY", SecretVersion::Pinned(0)),
+            ("API_KEY@latest", SecretVersion::Latest),
+            ("API_KEY@3", SecretVersion::Pinned(3)),
+        ] {
+            assert_eq!(secret(text).unwrap(), SecretRef { name: "API_KEY".to_owned(), version });
+        }
+        for text in ["", "@latest", "api", "API_KEY@", "API_KEY@0", "API_KEY@newest", "API_KEY@-1", "A@1@2"] {
+            assert!(secret(text).is_err(), "{text}");
         }
     }
 

@@ -98,6 +98,27 @@ impl Fault {
         }
     }
 
+    /// The texts in it that are a guest's, or that may quote one.
+    pub(super) fn texts(&mut self) -> Vec<&mut String> {
+        match self {
+            Self::Trap(cause) | Self::OutOfMemory { cause, .. } | Self::Internal(cause) | Self::Host(cause) => {
+                vec![cause]
+            }
+            Self::Refused(refusal) => vec![&mut refusal.code, &mut refusal.message],
+            Self::InvalidAnswer(breach) => vec![&mut breach.path, &mut breach.rule],
+            Self::StackOverflow
+            | Self::Deadline { .. }
+            | Self::AnswerTooLarge { .. }
+            | Self::NotImplemented(_)
+            | Self::RetryLater(_)
+            | Self::Busy(_)
+            | Self::NoRelease
+            | Self::Resting(_)
+            | Self::Replaced(_)
+            | Self::Draining => Vec::new(),
+        }
+    }
+
     /// Whether the guest was stopped in the middle, so that nobody knows what its requests to the outside did.
     pub fn leaves_unknown(&self) -> bool {
         self.is_guests() || matches!(self, Self::Replaced(_))

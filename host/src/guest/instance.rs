@@ -13,8 +13,11 @@ use super::engine::Runtime;
 use super::exports::Function;
 use super::fault::Fault;
 use super::plugin::Plugin;
-use super::state::{Body, CallState, Environment, Line};
+use super::state::{Body, CallState, Environment};
 use crate::store::{LogLine, Timestamp};
+
+/// How long a call without effects waits for a place in a pool that is full of live calls.
+const SLOT_WAIT: Duration = Duration::from_secs(10);
 
 /// A channel's places. They outlive its releases, so that a swap does not lift the limit.
 #[derive(Debug)]
@@ -76,10 +79,11 @@ impl Runtime {
             Ok(place) => place,
             Err(fault) => return Ended { result: Err(fault), sent: 0 },
         };
-        let Ok(_slot) = self.slots.try_acquire() else {
-            return Ended { result: Err(Fault::Busy("guest.instances")), sent: 0 };
+        let (_slot, began) = match self.slot(&call).await {
+            Ok(slot) => slot,
+            Err(fault) => return Ended { result: Err(fault), sent: 0 },
         };
-        let deadline = call.began + call.time;
+        let deadline = began + call.time;
         let mut instance = self.instance(&call, deadline);
         let run = async {
             let guest = plugin.pre.instantiate_async(&mut instance).await?;
@@ -97,7 +101,7 @@ impl Runtime {
         };
         let state = instance.data();
         let denied = state.memory.denied.then_some(state.memory.limit);
-        let result = match outcome {
+        let mut result = match outcome {
             None => Err(Fault::Replaced(self.config.call.drain)),
             Some(Err(_)) => Err(Fault::Deadline { limit: call.time }),
             Some(Ok(Err(error))) => Err(self.fault(&error, denied, &call)),
@@ -105,8 +109,23 @@ impl Runtime {
             Some(Ok(Ok((Ok(answer),)))) => Ok(answer),
         };
         let sent = state.sender.sent();
-        self.keep_log(instance.data_mut());
+        self.keep_log(instance.data_mut(), result.as_mut().err());
         Ended { result, sent }
+    }
+
+    /// A place in the pool, and from when on the call's time counts. Nobody waits for it but a call without effects, which
+    /// has no caller, and whose time begins when it has its place.
+    async fn slot(&self, call: &Call<'_>) -> Result<(SemaphorePermit<'_>, Instant), Fault> {
+        let busy = || Fault::Busy("guest.instances");
+        if let Ok(slot) = self.slots.try_acquire() {
+            return Ok((slot, call.began));
+        }
+        if call.environment.effects.scratch().is_none() {
+            return Err(busy());
+        }
+        let slot = tokio::time::timeout(SLOT_WAIT, self.slots.acquire()).await;
+        let slot = slot.ok().and_then(Result::ok).ok_or_else(busy)?;
+        Ok((slot, Instant::now()))
     }
 
     fn instance(&self, call: &Call<'_>, deadline: Instant) -> Instance<CallState> {
@@ -132,31 +151,45 @@ impl Runtime {
         }
     }
 
-    /// Hands the guest's lines to the journal, and what it printed with them.
-    fn keep_log(&self, state: &mut CallState) {
-        let mut lines = std::mem::take(&mut state.log.lines);
-        if let Some(printed) = state.printed() {
-            lines.extend(printed.lines().map(|text| Line {
-                level: "error",
-                context: "stderr".to_owned(),
-                message: super::imports::logging::clean(text),
-            }));
-        }
-        if state.log.dropped > 0 {
-            let message = format!("{} more lines were dropped (guest.log-lines, guest.log-bytes)", state.log.dropped);
-            lines.push(Line { level: "warn", context: "wharf".to_owned(), message });
+    /// Hands the guest's lines to the journal, with no secret in them, nor in what the guest says of its failure.
+    fn keep_log(&self, state: &mut CallState, fault: Option<&mut Fault>) {
+        let mut lines = state.take_lines();
+        let environment = &state.environment;
+        let said = fault.map(Fault::texts).unwrap_or_default();
+        if (!lines.is_empty() || !said.is_empty())
+            && let Some(redactor) = environment.redactor(&self.store)
+        {
+            for text in said {
+                redactor.redact(text, false);
+            }
+            for line in &mut lines {
+                redactor.redact(&mut line.message, line.cut);
+                redactor.redact(&mut line.context, true);
+            }
         }
         let at = Timestamp::now();
         for line in lines {
-            self.store.record_log(LogLine {
-                channel: state.environment.channel.to_string(),
+            let line = LogLine {
+                channel: environment.channel.to_string(),
                 call: state.call_id.clone(),
                 at,
                 level: line.level.to_owned(),
                 context: line.context,
                 message: line.message,
-            });
+            };
+            match environment.effects.scratch() {
+                None => self.store.record_log(line),
+                Some(scratch) => scratch.keep(line),
+            }
         }
+    }
+
+    /// A text of a guest's without the values of the release's secrets.
+    pub fn redacted(&self, environment: &Environment, mut text: String) -> String {
+        if let Some(redactor) = environment.redactor(&self.store) {
+            redactor.redact(&mut text, false);
+        }
+        text
     }
 }
 

@@ -14,7 +14,11 @@ mod fault;
 mod imports;
 mod instance;
 mod outbound;
+mod pairs;
 mod plugin;
+mod redact;
+mod scratch;
+mod secrets;
 mod state;
 
 pub use engine::{EngineError, Runtime};
@@ -23,4 +27,6 @@ pub use fault::Fault;
 pub use instance::{Call, Ended, Lane};
 pub use outbound::{HostPattern, Outbound};
 pub use plugin::{LoadError, Plugin, Plugins, try_out};
+pub use redact::SHORTEST_REDACTED;
+pub use scratch::{Effects, RecordedReply, Scratch};
 pub use state::{Body, Environment};

@@ -2,6 +2,7 @@
 
 mod address;
 mod grant;
+mod recorded;
 mod send;
 
 pub use grant::HostPattern;

@@ -12,10 +12,13 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::engine::Runtime;
+use super::imports::logging::{clean, cut};
 use super::instance::Call;
 use super::outbound::{HostPattern, Sender};
+use super::pairs::Pairs;
+use super::scratch::Effects;
 use crate::config::Config;
-use crate::store::{Grants, SecretRef, Store};
+use crate::store::{Grants, SecretRef};
 
 /// What a release gives to its guests, the same for every call.
 #[derive(Debug)]
@@ -30,6 +33,8 @@ pub struct Environment {
     pub hosts: Vec<HostPattern>,
     /// The secrets that may be put into its requests.
     pub secrets: Vec<SecretRef>,
+    /// Where what its guests do goes.
+    pub effects: Effects,
 }
 
 /// The request body, for `raw-request`.
@@ -48,6 +53,14 @@ pub(super) struct Line {
     pub(super) level: &'static str,
     pub(super) context: String,
     pub(super) message: String,
+    /// Whether the rest of the message was cut off.
+    pub(super) cut: bool,
+}
+
+impl Line {
+    fn of_ours(message: String) -> Self {
+        Self { level: "warn", context: "wharf".to_owned(), message, cut: true }
+    }
 }
 
 /// How much a guest may still write, and what it wrote.
@@ -63,7 +76,7 @@ pub(super) struct CallState {
     pub(super) call_id: String,
     pub(super) environment: Arc<Environment>,
     pub(super) config: Arc<Config>,
-    pub(super) store: Store,
+    pub(super) pairs: Pairs,
     pub(super) body: Body,
     pub(super) deadline: Instant,
     pub(super) log: Log,
@@ -85,7 +98,7 @@ impl CallState {
             call_id: call.id.to_owned(),
             environment: Arc::clone(environment),
             config: Arc::clone(&runtime.config),
-            store: runtime.store.clone(),
+            pairs: Pairs::new(runtime.store.clone(), &runtime.config, environment),
             body: call.body.clone(),
             deadline,
             log: Log::default(),
@@ -98,12 +111,29 @@ impl CallState {
         }
     }
 
-    /// What the guest printed, its panic message among it.
-    pub(super) fn printed(&self) -> Option<String> {
-        let bytes = self.stderr.as_ref()?.contents();
-        let text = String::from_utf8_lossy(&bytes);
-        let text = text.trim();
-        (!text.is_empty()).then(|| text.to_owned())
+    /// Everything that the guest wrote: its log, and what it printed, its panic message among it.
+    pub(super) fn take_lines(&mut self) -> Vec<Line> {
+        let mut lines = std::mem::take(&mut self.log.lines);
+        if let Some(printed) = &self.stderr {
+            let bytes = printed.contents();
+            let text = String::from_utf8_lossy(&bytes);
+            lines.extend(text.trim().lines().map(|text| Line {
+                level: "error",
+                context: "stderr".to_owned(),
+                message: clean(text),
+                cut: false,
+            }));
+            if let Some(last) = lines.last_mut() {
+                last.cut |= bytes.len() >= self.config.guest.log_bytes.len();
+            }
+        }
+        let limit = self.config.guest.log_line.len();
+        lines.extend(self.sender.take_refused().iter().map(|text| Line::of_ours(cut(text, limit).to_owned())));
+        if self.log.dropped > 0 {
+            let message = format!("{} more lines were dropped (guest.log-lines, guest.log-bytes)", self.log.dropped);
+            lines.push(Line::of_ours(message));
+        }
+        lines
     }
 }
 

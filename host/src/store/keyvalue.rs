@@ -25,7 +25,58 @@ impl From<&config::KeyValue> for Quota {
     }
 }
 
+/// How much a channel keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    /// Number of keys.
+    pub keys: u64,
+    /// Bytes of all keys and values together.
+    pub bytes: u64,
+}
+
+impl Quota {
+    /// Fails with `KeyTooLong` or `ValueTooLarge` unless a pair may be kept.
+    pub fn check_pair(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
+        let (key, value) = (key.len() as u64, value.len() as u64);
+        if key > LONGEST_KEY {
+            return Err(StoreError::KeyTooLong { limit: LONGEST_KEY, found: key });
+        }
+        if value > self.value {
+            return Err(StoreError::ValueTooLarge { limit: self.value, found: value });
+        }
+        Ok(())
+    }
+
+    /// Fails with `QuotaKeys` or `QuotaBytes` unless a channel may go from `before` to `now`. One that is over its quota
+    /// since that was lowered may still shrink.
+    pub fn check_usage(&self, before: Usage, now: Usage) -> Result<(), StoreError> {
+        if now.keys > self.keys.max(before.keys) {
+            return Err(StoreError::QuotaKeys { limit: self.keys });
+        }
+        if now.bytes > self.bytes.max(before.bytes) {
+            return Err(StoreError::QuotaBytes { limit: self.bytes });
+        }
+        Ok(())
+    }
+}
+
+/// A value that is kept as decimal text, with `delta` added; no value counts as 0. Fails with `NotNumber` or `Overflow`.
+pub fn incremented(value: Option<&[u8]>, delta: i64) -> Result<i64, StoreError> {
+    let number = match value {
+        None => 0,
+        Some(value) => {
+            std::str::from_utf8(value).ok().and_then(|text| text.parse::<i64>().ok()).ok_or(StoreError::NotNumber)?
+        }
+    };
+    number.checked_add(delta).ok_or(StoreError::Overflow)
+}
+
 impl Store {
+    /// How much a channel keeps. Fails with `NoChannel`.
+    pub fn kv_usage(&self, channel: &str) -> Result<Usage, StoreError> {
+        self.read(|db| usage(db, channel))
+    }
+
     /// The value of a key.
     pub fn kv_get(&self, channel: &str, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         self.read(|db| get(db, channel, key))
@@ -95,7 +146,7 @@ impl Store {
         let (channel, key, quota) = (channel.to_owned(), key.to_owned(), *quota);
         self.write(move |db| {
             let mut account = Account::open(db, &channel)?;
-            let sum = number(get(db, &channel, &key)?)?.checked_add(delta).ok_or(StoreError::Overflow)?;
+            let sum = incremented(get(db, &channel, &key)?.as_deref(), delta)?;
             account.set(&key, sum.to_string().as_bytes(), &quota)?;
             account.close(&quota)?;
             Ok(sum)
@@ -140,19 +191,15 @@ fn length(db: &Connection, channel: &str, key: &str) -> Result<Option<u64>, Stor
     Ok(length.map(i64::cast_unsigned))
 }
 
-fn number(value: Option<Vec<u8>>) -> Result<i64, StoreError> {
-    let Some(value) = value else { return Ok(0) };
-    String::from_utf8(value).ok().and_then(|text| text.parse().ok()).ok_or(StoreError::NotNumber)
+fn usage(db: &Connection, channel: &str) -> Result<Usage, StoreError> {
+    let mut row = db.prepare_cached("SELECT keys, bytes FROM kv_usage WHERE channel = ?")?;
+    let usage: Option<(i64, i64)> = row.query_row([channel], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let (keys, bytes) = usage.ok_or_else(|| StoreError::NoChannel(channel.to_owned()))?;
+    Ok(Usage { keys: keys.cast_unsigned(), bytes: bytes.cast_unsigned() })
 }
 
 pub(super) fn sql_limit(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Usage {
-    keys: u64,
-    bytes: u64,
 }
 
 /// Changes to a channel's pairs, with the books kept.
@@ -165,21 +212,13 @@ struct Account<'a> {
 
 impl<'a> Account<'a> {
     fn open(db: &'a Connection, channel: &'a str) -> Result<Self, StoreError> {
-        let mut row = db.prepare_cached("SELECT keys, bytes FROM kv_usage WHERE channel = ?")?;
-        let usage: Option<(i64, i64)> = row.query_row([channel], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-        let (keys, bytes) = usage.ok_or_else(|| StoreError::NoChannel(channel.to_owned()))?;
-        let before = Usage { keys: keys.cast_unsigned(), bytes: bytes.cast_unsigned() };
+        let before = usage(db, channel)?;
         Ok(Self { db, channel, before, now: before })
     }
 
     fn set(&mut self, key: &str, value: &[u8], quota: &Quota) -> Result<(), StoreError> {
+        quota.check_pair(key, value)?;
         let (key_size, size) = (key.len() as u64, value.len() as u64);
-        if key_size > LONGEST_KEY {
-            return Err(StoreError::KeyTooLong { limit: LONGEST_KEY, found: key_size });
-        }
-        if size > quota.value {
-            return Err(StoreError::ValueTooLarge { limit: quota.value, found: size });
-        }
         if let Some(old) = length(self.db, self.channel, key)? {
             self.now.bytes = self.now.bytes + size - old;
         } else {
@@ -202,14 +241,9 @@ impl<'a> Account<'a> {
         Ok(())
     }
 
-    /// Checks the quota and saves. A channel that is over it since the quota was lowered may still shrink.
+    /// Checks the quota and saves.
     fn close(self, quota: &Quota) -> Result<(), StoreError> {
-        if self.now.keys > quota.keys.max(self.before.keys) {
-            return Err(StoreError::QuotaKeys { limit: quota.keys });
-        }
-        if self.now.bytes > quota.bytes.max(self.before.bytes) {
-            return Err(StoreError::QuotaBytes { limit: quota.bytes });
-        }
+        quota.check_usage(self.before, self.now)?;
         self.save()
     }
 

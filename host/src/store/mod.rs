@@ -42,7 +42,7 @@ use writer::{Bell, Bells, Writer};
 pub use error::StoreError;
 pub use journal::{CallRecord, LogLine, LoggedLine};
 pub use keys::{generate_key, new_id};
-pub use keyvalue::Quota;
+pub use keyvalue::{Quota, Usage, incremented};
 pub use queue::{Attempt, Enqueued, Event, Leased, QueueDepth, QueuedEvent};
 pub use records::{
     By, Canary, Change, Changes, Channel, Desired, DesiredChannel, Digest, Expected, Grants, KeyKind, KeyRecord,

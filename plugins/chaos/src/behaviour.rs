@@ -6,7 +6,10 @@ use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use wharf_sdk::http::Request;
-use wharf_sdk::{CallContext, Failure, config, log};
+use wharf_sdk::{CallContext, Failure, config, kv, log};
+
+/// Where `repeat` keeps what it was told.
+const TOLD: &str = "told";
 
 /// The choice, by its name in the setting `behaviour`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +28,13 @@ pub enum Behaviour {
     Sleep,
     /// `fetch`: gets `url`, with `header` and so many `times`, and answers with the last status, or with the error's text.
     Fetch,
+    /// `repeat`: fetches like `fetch`, then says the last answer's body everywhere: in the log, on stderr, in the key-value store,
+    /// and in a refusal.
+    Repeat,
+    /// `recall`: logs what `repeat` has kept, and panics with it.
+    Recall,
+    /// `count`: counts its calls in the key-value store, and answers with their number.
+    Count,
     /// `flood-log`: logs `lines` lines of a kilobyte, then answers.
     FloodLog,
     /// `huge-answer`: answers with `megabytes` of text.
@@ -61,6 +71,9 @@ impl FromStr for Behaviour {
             "grow" => Self::Grow,
             "sleep" => Self::Sleep,
             "fetch" => Self::Fetch,
+            "repeat" => Self::Repeat,
+            "recall" => Self::Recall,
+            "count" => Self::Count,
             "flood-log" => Self::FloodLog,
             "huge-answer" => Self::HugeAnswer,
             "illegal-answer" => Self::IllegalAnswer,
@@ -84,7 +97,7 @@ impl Behaviour {
     /// For `unsupported`, `refuse`, `retry-later` and `internal`; and for settings that do not read.
     ///
     /// # Panics
-    /// For `panic`.
+    /// For `panic` and `recall`.
     #[expect(clippy::disallowed_methods, clippy::panic, reason = "to sleep and to panic is what it may be told")]
     pub fn perform(self, context: &CallContext) -> Result<String, Failure> {
         match self {
@@ -97,7 +110,10 @@ impl Behaviour {
                 let milliseconds = config::parse("sleep_ms")?.unwrap_or(60_000);
                 std::thread::sleep(Duration::from_millis(milliseconds));
             }
-            Self::Fetch => return fetch(),
+            Self::Fetch => return fetch().map(|(note, _)| note),
+            Self::Repeat => return repeat(),
+            Self::Recall => panic!("chaos recalls {}", recall()?),
+            Self::Count => return Ok(kv::increment("count", 1)?.to_string()),
             Self::FloodLog => flood(config::parse("lines")?.unwrap_or(100_000)),
             Self::Leak => return Ok(leak(&context.call_id)),
             Self::Panic => panic!("chaos was asked to panic"),
@@ -165,21 +181,43 @@ fn grow() -> ! {
     }
 }
 
-fn fetch() -> Result<String, Failure> {
+/// A note about the last answer, and its body.
+fn fetch() -> Result<(String, String), Failure> {
     let url = config::get("url")?.unwrap_or_default();
     let header = config::get("header")?.unwrap_or_default();
-    let mut note = String::new();
+    let (mut note, mut body) = (String::new(), String::new());
     for _ in 0..config::parse("times")?.unwrap_or(1) {
         let mut request = Request::get(&url);
         if let Some((name, value)) = header.split_once(": ") {
             request = request.header(name, value);
         }
         note = match request.send() {
-            Ok(response) => format!("status {}", response.status),
+            Ok(response) => {
+                body = String::from_utf8_lossy(&response.body).into_owned();
+                format!("status {}", response.status)
+            }
             Err(error) => error.to_string(),
         };
     }
-    Ok(note)
+    Ok((note, body))
+}
+
+fn repeat() -> Result<String, Failure> {
+    let (_, body) = fetch()?;
+    log::info(&body);
+    #[expect(clippy::print_stderr, reason = "what a guest prints goes to its log as well")]
+    {
+        eprintln!("{body}");
+    }
+    kv::set(TOLD, &body)?;
+    Err(Failure::refused("CHAOS", body))
+}
+
+fn recall() -> Result<String, Failure> {
+    let told = kv::get(TOLD)?.unwrap_or_default();
+    let told = String::from_utf8_lossy(&told).into_owned();
+    log::info(&told);
+    Ok(told)
 }
 
 fn flood(lines: u32) {

@@ -116,3 +116,22 @@ fn sometimes_is_a_share_of_the_calls_or_those_of_a_client() {
     assert!(call(&mut one, "a", 13).is_err() && call(&mut one, "a", 14).is_ok());
     assert!(call(&mut behaving("sometimes").config("other", "sometimes"), "a", 1).is_err());
 }
+
+#[test]
+fn repeat_says_everywhere_what_it_was_told_and_recall_says_it_again() {
+    let url = "http://127.0.0.1:9/x";
+    let mut fake = behaving("repeat").config("url", url).http(format!("GET {url}"), 200, "psst");
+    assert!(matches!(push(&mut fake), Err(Failure::Refused(refusal)) if refusal.message == "psst"));
+    assert_eq!(fake.logs()[0].message, "psst");
+    let recalled =
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| push(&mut fake.config("behaviour", "recall"))));
+    let said = *recalled.expect_err("it panics").downcast::<String>().expect("a text");
+    assert_eq!(said, "chaos recalls psst");
+}
+
+#[test]
+fn count_counts_its_calls() {
+    let mut fake = behaving("count");
+    let message = |fake: &mut Fake| push(fake).expect("a report").events[0].message.clone();
+    assert_eq!((message(&mut fake), message(&mut fake)), ("1".to_owned(), "2".to_owned()));
+}

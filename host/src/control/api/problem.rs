@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use http::StatusCode;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::control::ControlError;
 use crate::guest::LoadError;
@@ -19,11 +19,13 @@ pub(super) struct Problem {
     pub(super) message: String,
     /// The methods that the path does have.
     pub(super) allow: Option<String>,
+    /// What there is to be said beyond the sentence.
+    details: Option<Value>,
 }
 
 impl Problem {
     pub(super) fn new(status: StatusCode, code: &'static str, message: String) -> Self {
-        Self { status, code, message, allow: None }
+        Self { status, code, message, allow: None, details: None }
     }
 
     pub(super) fn malformed(message: String) -> Self {
@@ -43,7 +45,11 @@ impl Problem {
     }
 
     pub(super) fn to_json(&self) -> Vec<u8> {
-        json!({"error": {"code": self.code, "message": self.message}}).to_string().into_bytes()
+        let mut error = json!({"code": self.code, "message": self.message});
+        if let Some(details) = &self.details {
+            error["details"] = details.clone();
+        }
+        json!({ "error": error }).to_string().into_bytes()
     }
 }
 
@@ -94,15 +100,18 @@ impl From<LoadError> for Problem {
 
 impl From<ControlError> for Problem {
     fn from(error: ControlError) -> Self {
+        let message = error.to_string();
         match error {
             ControlError::Store(error) => error.into(),
             ControlError::Load(error) => error.into(),
-            ControlError::Invalid(message) => Self::new(StatusCode::BAD_REQUEST, "invalid", message),
-            ControlError::Refused(error @ Refused::TooLarge { .. }) => {
-                Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", error.to_string())
+            ControlError::Invalid(_) => Self::new(StatusCode::BAD_REQUEST, "invalid", message),
+            ControlError::Refused(Refused::TooLarge { .. }) => {
+                Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", message)
             }
-            ControlError::Refused(error) => {
-                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "component-refused", error.to_string())
+            ControlError::Refused(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "component-refused", message),
+            ControlError::Preflight(report) => {
+                let details = serde_json::to_value(report).ok();
+                Self { details, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "preflight-failed", message) }
             }
             error @ ControlError::Task(_) => Self::internal(&error),
         }

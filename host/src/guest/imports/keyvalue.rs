@@ -6,7 +6,7 @@ use wasmtime::component::Resource;
 use super::bindings::wasi::keyvalue::store::{Error, Host, HostBucket, KeyResponse};
 use super::bindings::wasi::keyvalue::{atomics, batch};
 use crate::guest::state::CallState;
-use crate::store::{Quota, StoreError};
+use crate::store::StoreError;
 
 /// The name of the one bucket.
 const BUCKET: &str = "default";
@@ -40,17 +40,6 @@ fn told(error: &StoreError) -> Error {
     }
 }
 
-impl CallState {
-    fn quota(&self) -> Quota {
-        Quota::from(&self.config.key_value)
-    }
-
-    async fn set(&mut self, entries: Vec<(String, Vec<u8>)>) -> Result<Result<(), Error>> {
-        let quota = self.quota();
-        Ok(self.store.kv_set_many(&self.environment.channel, entries, &quota).await.map_err(|error| told(&error)))
-    }
-}
-
 impl Host for CallState {
     async fn open(&mut self, identifier: String) -> Result<Result<Resource<Bucket>, Error>> {
         if !self.environment.grants.key_value {
@@ -65,28 +54,23 @@ impl Host for CallState {
 
 impl HostBucket for CallState {
     async fn get(&mut self, _: Resource<Bucket>, key: String) -> Result<Result<Option<Vec<u8>>, Error>> {
-        Ok(self.store.kv_get(&self.environment.channel, &key).map_err(|error| told(&error)))
+        Ok(self.pairs.get(&key).map_err(|error| told(&error)))
     }
 
     async fn set(&mut self, _: Resource<Bucket>, key: String, value: Vec<u8>) -> Result<Result<(), Error>> {
-        CallState::set(self, vec![(key, value)]).await
+        Ok(self.pairs.set_many(vec![(key, value)]).await.map_err(|error| told(&error)))
     }
 
     async fn delete(&mut self, _: Resource<Bucket>, key: String) -> Result<Result<(), Error>> {
-        Ok(self
-            .store
-            .kv_delete_many(&self.environment.channel, vec![key])
-            .await
-            .map(|_| ())
-            .map_err(|error| told(&error)))
+        Ok(self.pairs.delete_many(vec![key]).await.map(|_| ()).map_err(|error| told(&error)))
     }
 
     async fn exists(&mut self, _: Resource<Bucket>, key: String) -> Result<Result<bool, Error>> {
-        Ok(self.store.kv_exists(&self.environment.channel, &key).map_err(|error| told(&error)))
+        Ok(self.pairs.exists(&key).map_err(|error| told(&error)))
     }
 
     async fn list_keys(&mut self, _: Resource<Bucket>, cursor: Option<String>) -> Result<Result<KeyResponse, Error>> {
-        let found = self.store.kv_keys(&self.environment.channel, cursor.as_deref(), PAGE);
+        let found = self.pairs.keys(cursor.as_deref(), PAGE);
         Ok(found.map_err(|error| told(&error)).map(|keys| {
             let cursor = if keys.len() == PAGE { keys.last().cloned() } else { None };
             KeyResponse { keys, cursor }
@@ -105,31 +89,29 @@ impl batch::Host for CallState {
         _: Resource<Bucket>,
         keys: Vec<String>,
     ) -> Result<Result<Vec<Option<(String, Vec<u8>)>>, Error>> {
-        let found = self.store.kv_get_many(&self.environment.channel, &keys);
+        let found = self.pairs.get_many(&keys);
         Ok(found
             .map_err(|error| told(&error))
             .map(|values| keys.into_iter().zip(values).map(|(key, value)| value.map(|value| (key, value))).collect()))
     }
 
     async fn set_many(&mut self, _: Resource<Bucket>, entries: Vec<(String, Vec<u8>)>) -> Result<Result<(), Error>> {
-        CallState::set(self, entries).await
+        Ok(self.pairs.set_many(entries).await.map_err(|error| told(&error)))
     }
 
     async fn delete_many(&mut self, _: Resource<Bucket>, keys: Vec<String>) -> Result<Result<(), Error>> {
-        Ok(self.store.kv_delete_many(&self.environment.channel, keys).await.map(|_| ()).map_err(|error| told(&error)))
+        Ok(self.pairs.delete_many(keys).await.map(|_| ()).map_err(|error| told(&error)))
     }
 }
 
 impl atomics::Host for CallState {
     async fn increment(&mut self, _: Resource<Bucket>, key: String, delta: i64) -> Result<Result<i64, Error>> {
-        let quota = self.quota();
-        Ok(self.store.kv_increment(&self.environment.channel, &key, delta, &quota).await.map_err(|error| told(&error)))
+        Ok(self.pairs.increment(key, delta).await.map_err(|error| told(&error)))
     }
 
     async fn swap(&mut self, cas: Resource<Cas>, value: Vec<u8>) -> Result<Result<(), atomics::CasError>> {
-        let quota = self.quota();
         let Cas { key, current } = self.table.delete(cas)?;
-        match self.store.kv_swap(&self.environment.channel, &key, current, value, &quota).await {
+        match self.pairs.swap(key.clone(), current, value).await {
             Ok(Ok(())) => Ok(Ok(())),
             Ok(Err(current)) => Ok(Err(atomics::CasError::CasFailed(self.table.push(Cas { key, current })?))),
             Err(error) => Ok(Err(atomics::CasError::StoreError(told(&error)))),
@@ -139,7 +121,7 @@ impl atomics::Host for CallState {
 
 impl atomics::HostCas for CallState {
     async fn new(&mut self, _: Resource<Bucket>, key: String) -> Result<Result<Resource<Cas>, Error>> {
-        match self.store.kv_get(&self.environment.channel, &key) {
+        match self.pairs.get(&key) {
             Ok(current) => Ok(Ok(self.table.push(Cas { key, current })?)),
             Err(error) => Ok(Err(told(&error))),
         }

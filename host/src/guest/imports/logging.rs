@@ -8,7 +8,8 @@ use crate::guest::state::{CallState, Line};
 impl Host for CallState {
     fn log(&mut self, level: Level, context: String, message: String) -> Result<()> {
         let limits = &self.config.guest;
-        let message = clean(cut(&message, limits.log_line.len()));
+        let kept = cut(&message, limits.log_line.len());
+        let (message, is_cut) = (clean(kept), kept.len() < message.len());
         let context = clean(cut(&context, 128));
         let size = message.len() + context.len();
         let log = &mut self.log;
@@ -17,7 +18,7 @@ impl Host for CallState {
             return Ok(());
         }
         log.bytes += size;
-        log.lines.push(Line { level: name(level), context, message });
+        log.lines.push(Line { level: name(level), context, message, cut: is_cut });
         Ok(())
     }
 }
@@ -34,7 +35,7 @@ fn name(level: Level) -> &'static str {
 }
 
 /// The text's beginning, at most `limit` bytes of it.
-fn cut(text: &str, limit: usize) -> &str {
+pub(in crate::guest) fn cut(text: &str, limit: usize) -> &str {
     &text[..text.floor_char_boundary(limit)]
 }
 

@@ -23,10 +23,11 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use super::address::AddressFilter;
 use crate::config;
+use crate::guest::secrets::{MARK, placeholder};
 use crate::guest::state::Environment;
 use crate::store::Store;
 
-type SendResult = Result<(Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>), Error>;
+pub(super) type SendResult = Result<(Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>), Error>;
 
 /// What every outbound request of this node shares.
 pub struct Outbound {
@@ -46,15 +47,22 @@ impl Outbound {
             tls: TlsConnector::from(Arc::new(tls)),
         }
     }
+
+    /// Bytes of the largest answer to one request.
+    pub(super) fn largest_response(&self) -> u64 {
+        self.limits.response.0
+    }
 }
 
 /// The outbound side of one call.
 pub(in crate::guest) struct Sender {
-    shared: Arc<Outbound>,
+    pub(super) shared: Arc<Outbound>,
     environment: Arc<Environment>,
     store: Store,
     deadline: Instant,
     sent: u32,
+    /// Of a call without effects: what it did not get.
+    pub(super) refused: Vec<String>,
 }
 
 impl Sender {
@@ -64,7 +72,12 @@ impl Sender {
         store: Store,
         deadline: Instant,
     ) -> Self {
-        Self { shared: Arc::clone(shared), environment, store, deadline, sent: 0 }
+        Self { shared: Arc::clone(shared), environment, store, deadline, sent: 0, refused: Vec::new() }
+    }
+
+    /// The requests of a call without effects that got no answer, and why.
+    pub(in crate::guest) fn take_refused(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.refused)
     }
 
     /// Requests that were let out.
@@ -93,10 +106,13 @@ impl Sender {
         Ok(target)
     }
 
-    /// A secret's value, if the release names it.
+    /// What stands in a header for a secret: its value, if the release names it. Without effects nothing leaves, so that the
+    /// name is enough.
     fn secret(&self, name: &str) -> Option<String> {
-        let named = self.environment.secrets.iter().find(|secret| secret.name == name)?;
-        self.store.secret(&self.environment.channel, name, named.version).ok().flatten()
+        match self.environment.effects.scratch() {
+            None => self.environment.secret(&self.store, name),
+            Some(_) => self.environment.named_secret(name).map(|_| placeholder(name)),
+        }
     }
 
     /// Replaces each `{{secret:NAME}}` in header values. The values never enter the guest.
@@ -116,8 +132,6 @@ impl Sender {
         Ok(())
     }
 }
-
-const MARK: &str = "{{secret:";
 
 /// Fills in secrets; the error is the name of one that is not set.
 fn fill(text: &str, secret: impl Fn(&str) -> Option<String>) -> Result<String, String> {
@@ -159,6 +173,10 @@ impl WasiHttpHooks for Sender {
         _sent: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = SendResult> + Send> {
         let admitted = self.admit(&mut request);
+        if let Some(scratch) = self.environment.effects.scratch() {
+            let answer = self.recorded(&Arc::clone(scratch), admitted.map(|_| ()), request);
+            return Box::new(async move { answer });
+        }
         let shared = Arc::clone(&self.shared);
         let deadline = self.deadline;
         Box::new(async move { send(&shared, admitted?, request, options, deadline).await })
@@ -219,7 +237,7 @@ async fn send(
         .and_then(|o| o.between_bytes_timeout)
         .unwrap_or(limits.between_bytes_time)
         .clamp(Duration::from_millis(1), limits.between_bytes_time);
-    let left = limits.response.0;
+    let left = shared.largest_response();
     let response = response.map(|body| {
         Limited { body, left, pause, timer: Box::pin(sleep_until((Instant::now() + pause).into())) }.boxed_unsync()
     });

@@ -1,5 +1,7 @@
 //! `wharf.toml`: what a release is made of beside its component, kept beside the plugin's source.
 
+mod preflight;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -30,23 +32,25 @@ impl Manifest {
         }
         let name = path.display().to_string();
         let text = fs::read_to_string(&path).map_err(|error| Failure::Failed(format!("{name}: {error}")))?;
-        read(&name, &text).map(Some).map_err(|mistakes| Failure::Usage(mistakes.join("\n")))
+        let folder = path.parent().unwrap_or(Path::new(""));
+        read_in(&name, folder, &text).map(Some).map_err(|mistakes| Failure::Usage(mistakes.join("\n")))
     }
 }
 
-/// Reads a manifest; fails with every mistake, each with the file's name and its key.
-pub(super) fn read(file: &str, text: &str) -> Result<Manifest, Vec<String>> {
+/// Reads a manifest that names files in `folder`; fails with every mistake, each with the file's name and its key.
+fn read_in(file: &str, folder: &Path, text: &str) -> Result<Manifest, Vec<String>> {
     let table: Table = text.parse().map_err(|error: toml::de::Error| {
         let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
         vec![format!("{file}: line {line}: {}", error.message())]
     })?;
-    let mut reader = Reader { file, mistakes: Vec::new() };
+    let mut reader = Reader { file, folder, mistakes: Vec::new() };
     let manifest = reader.manifest(table);
     if reader.mistakes.is_empty() { Ok(manifest) } else { Err(reader.mistakes) }
 }
 
 struct Reader<'a> {
     file: &'a str,
+    folder: &'a Path,
     mistakes: Vec<String>,
 }
 
@@ -62,7 +66,8 @@ impl Reader<'_> {
                 "config" => spec.config = self.config(value),
                 "grants" => self.grants(value, spec),
                 "limits" => self.limits(value, spec),
-                _ => self.unknown(&key, "name, platform-origin, config, grants, limits, secrets"),
+                "preflight" => spec.preflight = self.preflight(value),
+                _ => self.unknown(&key, "name, platform-origin, config, grants, limits, secrets, preflight"),
             }
         }
         manifest
@@ -164,6 +169,12 @@ impl Reader<'_> {
     }
 }
 
+/// Reads a manifest that names no files.
+#[cfg(test)]
+pub(super) fn read(file: &str, text: &str) -> Result<Manifest, Vec<String>> {
+    read_in(file, Path::new(""), text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,6 +207,7 @@ mod tests {
             "limits": {"memory": 32 * 1024 * 1024, "deadline_ms": 5000, "in_flight": 8},
             "platform_origin": "https://app.example.com",
             "note": "", "activate": true, "skip_preflight": false, "wait": true,
+            "preflight": {"replies": [], "cases": []},
         });
         assert_eq!(serde_json::to_value(spec).unwrap(), expected);
     }

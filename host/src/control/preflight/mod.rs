@@ -1,0 +1,43 @@
+//! Trying a component out before it is published: the conformance cases, and those that its author adds, in a sandbox in
+//! which nothing outside changes.
+
+mod judge;
+mod report;
+mod run;
+mod spec;
+
+use std::sync::Arc;
+
+use super::{Control, ControlError, spec as release};
+use crate::guest::Plugin;
+use crate::store::{PreflightMark, ReleaseSpec};
+
+pub use report::{DeclaredCase, FailedCase, Preflight};
+pub use spec::{CaseOutcome, SpecCase, SpecPreflight};
+
+impl Control {
+    /// Tries a component out with everything that its release would give it; `None` when its author leaves that out.
+    ///
+    /// # Errors
+    /// [`ControlError::Preflight`]: at least one case went wrong.
+    pub(super) async fn try_out(
+        &self,
+        channel: &str,
+        plugin: &Plugin,
+        spec: &ReleaseSpec,
+        preflight: &SpecPreflight,
+    ) -> Result<Option<Preflight>, ControlError> {
+        if spec.preflight == PreflightMark::Skipped {
+            return Ok(None);
+        }
+        let trial = run::Trial {
+            config: &self.config,
+            runtime: &self.runtime,
+            plugin,
+            environment: release::environment(&Arc::from(channel), spec)?,
+            limits: &spec.limits,
+        };
+        let report = run::run(trial, preflight).await;
+        if report.is_passed() { Ok(Some(report)) } else { Err(ControlError::Preflight(Box::new(report))) }
+    }
+}
