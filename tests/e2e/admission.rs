@@ -10,7 +10,7 @@ use crate::host::{Host, alone, plugin, wait_for};
 use crate::wire;
 
 /// A component that exports one interface of ours, which has one function of a wrong type; `body` is the function's.
-fn exporting(interface: &str, body: &str) -> Vec<u8> {
+pub(crate) fn exporting(interface: &str, body: &str) -> Vec<u8> {
     wat::parse_str(format!(
         r#"(component
             (core module $m (func (export "push") (result i32) {body} i32.const 1))
@@ -48,23 +48,23 @@ const RAW: [&str; 14] = [
     "support is not enabled",
 ];
 
-fn empty_export(name: &str) -> Vec<u8> {
+pub(crate) fn empty_export(name: &str) -> Vec<u8> {
     wat::parse_str(format!(r#"(component (instance $e) (export "{name}" (instance $e)))"#)).unwrap()
 }
 
-fn importing(name: &str) -> Vec<u8> {
+pub(crate) fn importing(name: &str) -> Vec<u8> {
     wat::parse_str(format!(r#"(component (import "{name}" (instance)))"#)).unwrap()
 }
 
 /// Files in a folder of their own, so that no manifest lies beside them.
-struct Files(TempDir);
+pub(crate) struct Files(TempDir);
 
 impl Files {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
-    fn write(&self, name: &str, bytes: &[u8]) -> String {
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> String {
         let path = self.0.path().join(name);
         std::fs::write(&path, bytes).unwrap();
         path.to_str().unwrap().to_owned()
@@ -72,7 +72,7 @@ impl Files {
 }
 
 /// The message of a command that was run with `--json` and failed.
-fn told(stderr: &str) -> String {
+pub(crate) fn told(stderr: &str) -> String {
     let line = stderr.lines().last().unwrap_or_default();
     let error: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {stderr}"));
     error["error"]["message"].as_str().unwrap().to_owned()
@@ -304,7 +304,7 @@ fn a_component_over_the_limit_on_uploads_is_refused() {
 }
 
 /// A third of a megabyte that takes seconds and hundreds of megabytes: many variables live across many branches.
-fn hard_code() -> String {
+pub(crate) fn hard_code() -> String {
     let mut code = format!("(local {})", "i32 ".repeat(200));
     for step in 0..20_000 {
         let (one, other) = (step % 200, (step * 7 + 3) % 200);
