@@ -46,7 +46,7 @@ pub(super) struct Deploy {
     #[arg(long)]
     no_wait: bool,
     /// Build it first, and build and deploy it again whenever its source or its manifest changes, until Ctrl-C. The folder is
-    /// that of the nearest Cargo.toml, the profile that of FILE.wasm's path, such as target/wasm32-wasip2/release/x.wasm
+    /// that of the nearest Cargo.toml, the profile that of FILE.wasm's path, such as target/wasm32-wasip2/release/x.wasm; the manifest may lie beside that Cargo.toml
     #[arg(long)]
     watch: bool,
     /// What builds it, instead of cargo; run by `sh -c` in the crate's folder

@@ -82,7 +82,7 @@ impl Form {
     fn begun(&self, text: &str) -> Option<usize> {
         let needle = self.finder.needle();
         let longest = needle.len().saturating_sub(1).min(text.len());
-        (SHORTEST..=longest)
+        (SHORTEST_REDACTED..=longest)
             .rev()
             .find(|size| text.as_bytes().ends_with(&needle[..*size]))
             .map(|size| text.len() - size)

@@ -103,21 +103,6 @@ fn illegal_answers_of_notifications_break_rules_too() {
 }
 
 #[test]
-fn sometimes_is_a_share_of_the_calls_or_those_of_a_client() {
-    let call = |fake: &mut Fake, call_id: &str, client_id| {
-        let context = CallContext { call_id: call_id.to_owned(), client_id, ..context() };
-        fake.run(|| <Chaos as Inventory>::push(&context, InventoryPushRequest::default()))
-    };
-    let refusing = || behaving("sometimes").config("other", "refuse");
-    let mut some = refusing().config("share", "30");
-    let refused = (0..1000).filter(|number| call(&mut some, &number.to_string(), 1).is_err()).count();
-    assert!((250..350).contains(&refused), "{refused} of 1000");
-    let mut one = refusing().config("client", "13");
-    assert!(call(&mut one, "a", 13).is_err() && call(&mut one, "a", 14).is_ok());
-    assert!(call(&mut behaving("sometimes").config("other", "sometimes"), "a", 1).is_err());
-}
-
-#[test]
 fn repeat_says_everywhere_what_it_was_told_and_recall_says_it_again() {
     let url = "http://127.0.0.1:9/x";
     let mut fake = behaving("repeat").config("url", url).http(format!("GET {url}"), 200, "psst");
@@ -134,4 +119,19 @@ fn count_counts_its_calls() {
     let mut fake = behaving("count");
     let message = |fake: &mut Fake| push(fake).expect("a report").events[0].message.clone();
     assert_eq!((message(&mut fake), message(&mut fake)), ("1".to_owned(), "2".to_owned()));
+}
+
+#[test]
+fn sometimes_is_a_share_of_the_calls_or_those_of_a_client() {
+    let call = |fake: &mut Fake, call_id: &str, client_id| {
+        let context = CallContext { call_id: call_id.to_owned(), client_id, ..context() };
+        fake.run(|| <Chaos as Inventory>::push(&context, InventoryPushRequest::default()))
+    };
+    let refusing = || behaving("sometimes").config("other", "refuse");
+    let mut some = refusing().config("share", "30");
+    let refused = (0..1000).filter(|number| call(&mut some, &number.to_string(), 1).is_err()).count();
+    assert!((250..350).contains(&refused), "{refused} of 1000");
+    let mut one = refusing().config("client", "13");
+    assert!(call(&mut one, "a", 13).is_err() && call(&mut one, "a", 14).is_ok());
+    assert!(call(&mut behaving("sometimes").config("other", "sometimes"), "a", 1).is_err());
 }

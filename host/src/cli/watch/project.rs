@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::super::Failure;
@@ -39,7 +40,7 @@ impl fmt::Display for Build {
 
 impl Project {
     pub(super) fn of(deploy: &Deploy) -> Result<Self, Failure> {
-        let file = std::path::absolute(&deploy.file)?;
+        let file = real(&deploy.file)?;
         let here = std::env::current_dir()?;
         let found = crate_of(&file, &here);
         let (folder, command) = match (&deploy.build, found) {
@@ -75,6 +76,16 @@ impl Project {
     pub(super) fn outside(&self) -> &Path {
         self.given.as_deref().unwrap_or(&self.beside)
     }
+}
+
+/// The path without links and `..`, as far as it is there: what is not built yet has no folder.
+pub(super) fn real(path: &Path) -> io::Result<PathBuf> {
+    let path = std::path::absolute(path)?;
+    let there = path.ancestors().find_map(|above| Some((above, above.canonicalize().ok()?)));
+    let Some((above, mut real)) = there else { return Ok(path) };
+    // Part by part: an empty rest would make a folder of a file.
+    real.extend(path.strip_prefix(above).unwrap_or(Path::new("")));
+    Ok(real)
 }
 
 /// The folder of the crate: the nearest one with a Cargo.toml above the component, or above the current folder when that is
@@ -122,6 +133,18 @@ mod tests {
         ] {
             assert_eq!(told(path).as_deref(), args, "{path}");
         }
+    }
+
+    #[test]
+    fn a_path_is_known_before_what_it_names_is_built() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().canonicalize().unwrap();
+        std::fs::create_dir_all(folder.join("shop/src")).unwrap();
+        let told = real(&folder.join("shop/src/../target/release/x.wasm")).unwrap();
+        assert_eq!(told, folder.join("shop/target/release/x.wasm"));
+        std::fs::write(folder.join("shop/Cargo.toml"), "").unwrap();
+        let file = real(&folder.join("shop/src/../Cargo.toml")).unwrap();
+        assert!(file.is_file(), "{}", file.display());
     }
 
     #[test]

@@ -15,6 +15,7 @@ use tokio::time::timeout;
 
 use super::super::Failure;
 use super::super::output::progress;
+use super::project::real;
 use crate::store::Digest;
 
 /// An editor saves in several steps: nothing must have happened for so long.
@@ -59,9 +60,9 @@ impl Sources {
             }
         });
         let mut sources = Self {
-            folder: folder.to_owned(),
-            manifest: std::path::absolute(manifest)?,
-            product: std::path::absolute(product)?,
+            folder: real(folder)?,
+            manifest: real(manifest)?,
+            product: real(product)?,
             known: BTreeMap::new(),
             watcher: None,
             notices,
