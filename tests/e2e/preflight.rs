@@ -223,7 +223,8 @@ fn a_full_pool_is_waited_for() {
         let hog = scope.spawn(|| host.sdk("busy", "inventory_push", push()).status);
         wait_for("the pool to be full", || {
             let channels = host.wharf(&["status"])["channels"].clone();
-            let busy = channels.as_array().unwrap().iter().find(|channel| channel["channel"] == "busy").unwrap().clone();
+            let busy =
+                channels.as_array().unwrap().iter().find(|channel| channel["channel"] == "busy").unwrap().clone();
             busy["in_flight_free"].as_u64() < busy["in_flight"].as_u64()
         });
         assert_eq!(host.deploy("acme", "echo", &[]), 1);
