@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::host::{Host, alone, plugin};
+use crate::host::{Host, alone, plugin, wait_for};
 use crate::wire;
 
 /// A component that exports one interface of ours, which has one function of a wrong type; `body` is the function's.
-fn exporting(interface: &str, body: &str) -> Vec<u8> {
+pub(crate) fn exporting(interface: &str, body: &str) -> Vec<u8> {
     wat::parse_str(format!(
         r#"(component
             (core module $m (func (export "push") (result i32) {body} i32.const 1))
@@ -22,23 +22,49 @@ fn exporting(interface: &str, body: &str) -> Vec<u8> {
     .unwrap()
 }
 
-fn empty_export(name: &str) -> Vec<u8> {
+/// A component with this inside a core module.
+fn core(inside: &str) -> Vec<u8> {
+    wat::parse_str(format!(
+        r#"(component (core module {inside}) (instance $e) (export "wharf:channel/inventory@0.1.0" (instance $e)))"#
+    ))
+    .unwrap()
+}
+
+/// Words of the engine, the validator and the linker. None of them helps a person.
+const RAW: [&str; 14] = [
+    "offset",
+    "0x",
+    "linker",
+    "wasmtime",
+    "wasmparser",
+    "type mismatch",
+    "expected",
+    "implementation",
+    "leading byte",
+    "magic",
+    "unexpected end",
+    "instance export",
+    "failed to",
+    "support is not enabled",
+];
+
+pub(crate) fn empty_export(name: &str) -> Vec<u8> {
     wat::parse_str(format!(r#"(component (instance $e) (export "{name}" (instance $e)))"#)).unwrap()
 }
 
-fn importing(name: &str) -> Vec<u8> {
+pub(crate) fn importing(name: &str) -> Vec<u8> {
     wat::parse_str(format!(r#"(component (import "{name}" (instance)))"#)).unwrap()
 }
 
 /// Files in a folder of their own, so that no manifest lies beside them.
-struct Files(TempDir);
+pub(crate) struct Files(TempDir);
 
 impl Files {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
-    fn write(&self, name: &str, bytes: &[u8]) -> String {
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> String {
         let path = self.0.path().join(name);
         std::fs::write(&path, bytes).unwrap();
         path.to_str().unwrap().to_owned()
@@ -46,7 +72,7 @@ impl Files {
 }
 
 /// The message of a command that was run with `--json` and failed.
-fn told(stderr: &str) -> String {
+pub(crate) fn told(stderr: &str) -> String {
     let line = stderr.lines().last().unwrap_or_default();
     let error: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {stderr}"));
     error["error"]["message"].as_str().unwrap().to_owned()
@@ -62,8 +88,9 @@ fn refused_at_sight() -> Vec<Case> {
         ("nothing", Vec::new(), &["is not a WebAssembly component", "--target wasm32-wasip2"]),
         ("core module", wat::parse_str("(module)").unwrap(), &["core module", "wasm-tools component new"]),
         ("compiled code", b"\x7fELF\x02\x01\x01".to_vec(), &["is compiled code", "upload the .wasm component itself"]),
-        ("truncated", whole[..whole.len() / 2].to_vec(), &["is not a valid component"]),
-        ("cut in its head", whole[..6].to_vec(), &["is not a valid component"]),
+        ("truncated", whole[..whole.len() / 2].to_vec(), &["is not a valid component", "ends too early", "upload"]),
+        ("cut in its head", whole[..6].to_vec(), &["is not a valid component", "ends too early", "upload"]),
+        ("garbage", [&whole[..8], &[0x7f; 200]].concat(), &["is not a valid component", "build it anew"]),
         ("unknown import", importing("acme:evil/root@1.0.0"), &["imports acme:evil/root@1.0.0", "plugins have"]),
         ("sockets", importing("wasi:sockets/tcp@0.2.6"), &["there are no sockets", "wasi:http/outgoing-handler"]),
         ("server", importing("wasi:http/incoming-handler@0.2.6"), &["requests come through the contract's interfaces"]),
@@ -81,6 +108,13 @@ fn refused_at_sight() -> Vec<Case> {
 
 /// Found out when it is compiled and linked.
 fn refused_at_load() -> Vec<Case> {
+    let import = |name: &str, export: &str| {
+        wat::parse_str(format!(
+            r#"(component (import "{name}" (instance {export}))
+                (instance $e) (export "wharf:channel/inventory@0.1.0" (instance $e)))"#
+        ))
+        .unwrap()
+    };
     let mut spoilt = std::fs::read(plugin("echo")).unwrap();
     let code = spoilt.len() / 3;
     spoilt[code..code + 64].fill(0xff);
@@ -95,7 +129,37 @@ fn refused_at_load() -> Vec<Case> {
             empty_export("wharf:channel/inventory@0.1.0"),
             &["without its function push", "wharf-sdk"],
         ),
-        ("spoilt code", spoilt, &["the component does not compile"]),
+        ("spoilt code", spoilt, &["the component does not compile", "build it anew"]),
+        (
+            "a proposal that is off",
+            core("(memory i64 1)"),
+            &["does not compile", "a WebAssembly proposal that this host leaves off", "wasm32-wasip2"],
+        ),
+        ("code that is no code", core("(func (result i32) i64.const 1)"), &["does not compile", "build it anew"]),
+        (
+            "an interface that is a function",
+            wat::parse_str(
+                r#"(component (core module $m (func (export "f"))) (core instance $i (instantiate $m))
+                    (func $f (canon lift (core func $i "f"))) (export "wharf:channel/inventory@0.1.0" (func $f)))"#,
+            )
+            .unwrap(),
+            &["without its function push", "wharf-sdk"],
+        ),
+        (
+            "an import in another version",
+            import("wasi:keyvalue/atomics@9.0.0", r#"(export "increment" (func (param "x" u32)))"#),
+            &["imports wasi:keyvalue/atomics@9.0.0", "in a version or with types", "wharf-sdk"],
+        ),
+        (
+            "an import with other types",
+            import("wasi:logging/logging@0.1.0-draft", r#"(export "log" (func (param "x" u32)))"#),
+            &["imports wasi:logging/logging@0.1.0-draft", "in a version or with types", "wharf-sdk"],
+        ),
+        (
+            "an import with one function more",
+            import("wharf:channel/host@0.1.0", r#"(export "reboot" (func))"#),
+            &["imports wharf:channel/host@0.1.0", "in a version or with types", "wharf-sdk"],
+        ),
     ]
 }
 
@@ -113,6 +177,8 @@ fn every_bad_component_is_refused_in_one_sentence_and_changes_nothing() {
             assert!(message.contains(part), "{what}: expected {part:?} in: {message}");
         }
         assert!(!message.contains('\n') && message.len() < 600, "{what} is not one sentence: {message}");
+        let raw: Vec<_> = RAW.into_iter().filter(|word| message.contains(word)).collect();
+        assert!(raw.is_empty(), "{what}: {raw:?} reaches a person: {message}");
 
         let url = format!("http://{}/v1/channels/acme/releases", host.admin);
         let bearer = format!("Bearer {}", host.token);
@@ -160,25 +226,60 @@ fn an_import_that_the_release_does_not_grant_is_refused() {
 }
 
 #[test]
-fn a_known_interface_that_is_not_ours_is_refused_without_the_linkers_words() {
+fn the_cause_in_the_engines_words_is_in_the_log() {
     let (host, files) = (Host::start(), Files::new());
     host.channel("acme");
-    let import = |name: &str, function: &str| {
-        wat::parse_str(format!(
-            r#"(component (import "{name}" (instance (export "{function}" (func (param "x" u32)))))
-                (instance $e) (export "wharf:channel/inventory@0.1.0" (instance $e)))"#
-        ))
-        .unwrap()
-    };
-    for (name, function) in [("wasi:keyvalue/atomics@9.0.0", "increment"), ("wasi:logging/logging@0.1.0-draft", "log")]
-    {
-        let file = files.write("bad.wasm", &import(name, function));
-        let (code, said) = host.refuses(&["deploy", "acme", &file, "--json"]);
-        let message = told(&said);
-        assert_eq!(code, Some(1), "{said}");
-        assert!(message.contains(name.split('@').next().unwrap()), "{message}");
-        assert!(!message.contains("linker"), "the linker's words reach a person: {message}");
+    for (what, bytes, _) in refused_at_load() {
+        let file = files.write("bad.wasm", &bytes);
+        let before = host.log().len();
+        host.refuses(&["deploy", "acme", &file, "--json"]);
+        wait_for("the cause in the log", || host.log()[before..].contains("cause=") || what.contains("function"));
     }
+}
+
+#[test]
+fn the_report_says_what_a_component_is_and_needs_alike_with_and_without_a_server() {
+    let (host, files) = (Host::start(), Files::new());
+    host.channel("acme");
+    let file = plugin("reference").to_str().unwrap().to_owned();
+    let manifest = files.write("wharf.toml", b"[grants]\nhosts = [\"api.example.com\"]\n");
+    let config = files.write("wharf-config.toml", b"[compile]\nmemory = \"4GiB\"\n");
+    let checked = |args: &[&str]| {
+        let output = alone(&[&["check", &file, "--config", &config], args].concat());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let check: Value = serde_json::from_str(&checked(&["--json"])).unwrap();
+    let deployed = host.wharf(&["deploy", "acme", &file]);
+    assert_eq!(check["report"], deployed["report"]);
+    assert_eq!(check["report"]["contract"], "0.1.0");
+    let needs = check["report"]["needs"].as_array().unwrap();
+    let told = |what: &str| needs.iter().find(|need| need["what"] == what).map(|need| need["told"].clone());
+    assert_eq!(told("key-value store"), Some(json!("granted")), "{needs:?}");
+    // The same lines for people, from the component's digest on.
+    let people = checked(&["--manifest", &manifest]);
+    let output = host.cli(&["deploy", "acme", &file, "--manifest", &manifest]);
+    let deploy = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<_> = people.lines().skip(1).collect();
+    assert!(people.starts_with(&format!("{file} can be deployed\ncomponent ")), "{people}");
+    assert!(lines[0].ends_with("built for wharf:channel@0.1.0"), "{people}");
+    for line in &lines {
+        assert!(deploy.lines().any(|told| told == *line), "{line:?} is not in\n{deploy}");
+    }
+    assert!(deploy.lines().last().unwrap().starts_with("channel acme: release 2 "), "{deploy}");
+}
+
+#[test]
+fn what_may_call_out_says_whereto() {
+    let files = Files::new();
+    let file = plugin("chaos").to_str().unwrap().to_owned();
+    let manifest = files.write("wharf.toml", b"[grants]\nhosts = [\"api.example.com\"]\n");
+    let config = files.write("wharf-config.toml", b"[compile]\nmemory = \"4GiB\"\n");
+    let none = alone(&["check", &file, "--config", &config]);
+    assert!(String::from_utf8_lossy(&none.stdout).contains("HTTP to other hosts: no host is granted"), "{none:?}");
+    let some = alone(&["check", &file, "--config", &config, "--manifest", &manifest]);
+    let some = String::from_utf8_lossy(&some.stdout).into_owned();
+    assert!(some.contains("HTTP to other hosts: granted for api.example.com"), "{some}");
 }
 
 #[test]
@@ -203,7 +304,7 @@ fn a_component_over_the_limit_on_uploads_is_refused() {
 }
 
 /// A third of a megabyte that takes seconds and hundreds of megabytes: many variables live across many branches.
-fn hard_code() -> String {
+pub(crate) fn hard_code() -> String {
     let mut code = format!("(local {})", "i32 ".repeat(200));
     for step in 0..20_000 {
         let (one, other) = (step % 200, (step * 7 + 3) % 200);

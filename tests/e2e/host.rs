@@ -217,12 +217,7 @@ impl Host {
     /// Calls an SDK interaction with this key.
     #[expect(clippy::needless_pass_by_value, reason = "callers write the payload where they call")]
     pub(crate) fn sdk_as(&self, key: &str, channel: &str, interaction: &str, payload: Value) -> Answer {
-        let mut body = json!({ "action": interaction, "version": 1, "client_id": 7, "channel_info": { "id": 3 } });
-        body["integration_auth_token"] = key.into();
-        for (name, value) in payload.as_object().unwrap() {
-            body[name] = value.clone();
-        }
-        wire::post(&format!("http://{}/channels/{channel}/{interaction}_v1", self.edge), &[], &body.to_string())
+        wire::post(&sdk_url(&self.edge, channel, interaction), &[], &sdk_body(key, interaction, &payload))
     }
 
     /// Sends a notification.
@@ -250,6 +245,21 @@ impl Host {
             &body,
         )
     }
+}
+
+/// Where an SDK interaction is called.
+pub(crate) fn sdk_url(edge: &str, channel: &str, interaction: &str) -> String {
+    format!("http://{edge}/channels/{channel}/{interaction}_v1")
+}
+
+/// The body of an SDK call: the envelope, and the payload beside it.
+pub(crate) fn sdk_body(key: &str, interaction: &str, payload: &Value) -> String {
+    let mut body = json!({ "action": interaction, "version": 1, "client_id": 7, "channel_info": { "id": 3 } });
+    body["integration_auth_token"] = key.into();
+    for (name, value) in payload.as_object().unwrap() {
+        body[name] = value.clone();
+    }
+    body.to_string()
 }
 
 /// What a killed node leaves behind.

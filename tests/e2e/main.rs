@@ -1,10 +1,18 @@
 //! The real program, spawned, called as the platforms call it, and mistreated.
-#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "a test fails by panicking, and says why")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, says why, and some tell what they counted"
+)]
 
 mod admin;
 mod admission;
 mod bad_heads;
 mod bad_input;
+mod bombs;
+mod diff;
 mod faults;
 mod host;
 mod house;
@@ -23,5 +31,7 @@ mod redaction;
 mod restart;
 mod settings;
 mod swap;
+mod trust;
 mod verifier;
+mod watch;
 mod wire;

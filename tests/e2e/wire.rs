@@ -54,36 +54,51 @@ pub(crate) fn send(method: &str, url: &str, headers: &[(&str, &str)], body: &str
 
 /// Sends a request whose body may be no text.
 pub(crate) fn send_bytes(method: &str, url: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-    let agent: ureq::Agent = ureq::Agent::config_builder()
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .timeout_global(Some(Duration::from_mins(1)))
-        .allow_non_standard_methods(true)
-        .build()
-        .into();
+    try_send(&agent(), method, url, headers, body).unwrap_or_else(|error| panic!("{method} {url}: {error}"))
+}
+
+/// A client that keeps its connections and takes every status as an answer.
+pub(crate) fn agent() -> ureq::Agent {
+    let config = ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0);
+    config.timeout_global(Some(Duration::from_mins(1))).allow_non_standard_methods(true).build().into()
+}
+
+/// Sends a request over a client's connections; an error when the other side goes away before it has answered.
+pub(crate) fn try_send(
+    agent: &ureq::Agent,
+    method: &str,
+    url: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Result<Answer, ureq::Error> {
     let mut request = ureq::http::Request::builder().method(method).uri(url);
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
     let sent =
         if body.is_empty() { agent.run(request.body(()).unwrap()) } else { agent.run(request.body(body).unwrap()) };
-    let mut response = sent.unwrap_or_else(|error| panic!("{method} {url}: {error}"));
+    let mut response = sent?;
     let headers = response
         .headers()
         .iter()
         .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned()))
         .collect();
     let status = response.status().as_u16();
-    let body = response.body_mut().with_config().limit(64 << 20).read_to_string().unwrap();
-    Answer { status, headers, body }
+    let body = response.body_mut().with_config().limit(64 << 20).read_to_string()?;
+    Ok(Answer { status, headers, body })
 }
 
 /// Writes raw bytes to an address and reads the first answer, whose length must be told.
 pub(crate) fn raw_answer(address: &str, bytes: &[u8]) -> Answer {
     let mut socket = TcpStream::connect(address).unwrap();
-    socket.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
     // The other side may answer and close before it has read everything.
     let _ = socket.write_all(bytes);
+    next_answer(socket)
+}
+
+/// Reads an answer, whose length must be told.
+pub(crate) fn next_answer(socket: TcpStream) -> Answer {
+    socket.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
     let mut reader = BufReader::new(socket);
     let mut line = || {
         let mut line = String::new();

@@ -2,30 +2,31 @@
 
 use std::fs;
 use std::io::{Cursor, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use http::Method;
 use serde_json::Value;
 
+use super::activate::drained;
 use super::channel::path;
 use super::client::Client;
 use super::manifest::Manifest;
 use super::output::{Output, field, progress, short_digest};
-use super::{Done, Failure, Server, preflight};
+use super::{Done, Failure, Server, report, watch};
 use crate::control::Spec;
 use crate::store::new_id;
 
 #[derive(Debug, Args)]
 pub(super) struct Deploy {
     /// The channel
-    name: String,
+    pub(super) name: String,
     /// The component
     #[arg(value_name = "FILE.wasm")]
-    file: PathBuf,
+    pub(super) file: PathBuf,
     /// Its manifest: config, grants, limits, secrets. Without this option, `wharf.toml` in the folder of FILE.wasm, if there is one
     #[arg(long, value_name = "FILE")]
-    manifest: Option<PathBuf>,
+    pub(super) manifest: Option<PathBuf>,
     /// One config value over the manifest's; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = pair)]
     set: Vec<(String, String)>,
@@ -44,8 +45,15 @@ pub(super) struct Deploy {
     /// Do not wait for the calls that are still on the release before; the receipt is completed later
     #[arg(long)]
     no_wait: bool,
+    /// Build it first, and build and deploy it again whenever its source or its manifest changes, until Ctrl-C. The folder is
+    /// that of the nearest Cargo.toml, the profile that of FILE.wasm's path, such as target/wasm32-wasip2/release/x.wasm; the manifest may lie beside that Cargo.toml
+    #[arg(long)]
+    watch: bool,
+    /// What builds it, instead of cargo; run by `sh -c` in the crate's folder
+    #[arg(long, value_name = "COMMAND", requires = "watch")]
+    pub(super) build: Option<String>,
     #[command(flatten)]
-    server: Server,
+    pub(super) server: Server,
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {
@@ -53,31 +61,36 @@ fn pair(text: &str) -> Result<(String, String), String> {
     Ok((key.to_owned(), value.to_owned()))
 }
 
+/// What a deploy sends.
+pub(super) struct Upload {
+    pub(super) component: Vec<u8>,
+    pub(super) spec: Spec,
+}
+
 impl Deploy {
     pub(super) fn run(self, output: Output) -> Done {
+        if self.watch {
+            return watch::run(self, output);
+        }
+        let answer = self.send(&self.gather(self.manifest.as_deref())?)?;
+        output.answer(&answer, deployed)
+    }
+
+    /// Reads the component and its manifest, which is `manifest` or lies beside it.
+    pub(super) fn gather(&self, manifest: Option<&Path>) -> Result<Upload, Failure> {
         let component = read_component(&self.file)?;
-        let manifest = Manifest::find(self.manifest.as_deref(), &self.file)?;
+        let manifest = Manifest::find(manifest, &self.file)?;
+        Ok(Upload { component, spec: self.spec(manifest) })
+    }
+
+    /// Uploads it; gives the server's answer.
+    pub(super) fn send(&self, upload: &Upload) -> Result<Value, Failure> {
         let client = Client::new(&self.server)?;
-        let size = component.len();
-        let spec = self.spec(manifest);
-        progress(&format!("uploading {} ({size} bytes)", self.file.display()));
-        let (boundary, form) = form(&component, &spec)?;
+        progress(&format!("uploading {} ({} bytes)", self.file.display(), upload.component.len()));
+        let (boundary, form) = form(&upload.component, &upload.spec)?;
         let (length, mut body) = (form.len(), Told { form: Cursor::new(form), told: false });
         let content_type = format!("multipart/form-data; boundary={boundary}");
-        let path = format!("{}/releases", path(&self.name));
-        let answer = client.request(Method::POST, &path, &content_type, length, &mut body)?;
-        for note in answer["notes"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .chain(answer["report"]["notes"].as_array().into_iter().flatten())
-        {
-            progress(&format!("note: {}", note.as_str().unwrap_or_default()));
-        }
-        if let Some(summary) = preflight::summary(&answer["preflight"]) {
-            progress(&summary);
-        }
-        output.answer(&answer, deployed)
+        client.request(Method::POST, &format!("{}/releases", path(&self.name)), &content_type, length, &mut body)
     }
 
     fn spec(&self, manifest: Option<Manifest>) -> Spec {
@@ -97,11 +110,17 @@ impl Deploy {
 }
 
 /// The component's bytes.
-pub(super) fn read_component(file: &std::path::Path) -> Result<Vec<u8>, Failure> {
+pub(super) fn read_component(file: &Path) -> Result<Vec<u8>, Failure> {
     fs::read(file).map_err(|error| Failure::Failed(format!("{}: {error}", file.display())))
 }
 
+/// The report, and what became of the release.
 fn deployed(answer: &Value) -> String {
+    report::lines(answer).into_iter().chain([outcome(answer)]).collect::<Vec<_>>().join("\n")
+}
+
+/// What became of the release.
+pub(super) fn outcome(answer: &Value) -> String {
     let (channel, release) = (field(answer, "channel"), field(answer, "release"));
     let digest = short_digest(answer);
     let timings = &answer["timings"];
@@ -109,7 +128,10 @@ fn deployed(answer: &Value) -> String {
         ["admit_ms", "load_ms", "preflight_ms", "publish_ms"].iter().filter_map(|name| timings[*name].as_u64()).sum();
     if answer["active"] == true {
         let from = field(answer, "from");
-        format!("channel {channel}: release {release} ({digest}) is active (before: {from}); it took {took} ms")
+        format!(
+            "channel {channel}: release {release} ({digest}) is active (before: {from}); it took {took} ms{}",
+            drained(&answer["receipt"])
+        )
     } else {
         format!(
             "channel {channel}: release {release} ({digest}) is ready, not active: wharf activate {channel} {release}"
@@ -172,6 +194,8 @@ mod tests {
             no_activate: true,
             skip_preflight: false,
             no_wait: false,
+            watch: false,
+            build: None,
             server,
         };
         let spec = deploy.spec(Some(manifest));

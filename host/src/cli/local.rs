@@ -9,9 +9,9 @@ use serde_json::json;
 use super::deploy::read_component;
 use super::manifest::Manifest;
 use super::output::Output;
-use super::{Done, Failure};
+use super::{Done, Failure, report};
 use crate::config::{self, Config, ConfigErrors};
-use crate::guest::admission::{self, Report};
+use crate::guest::admission;
 use crate::guest::{self, compile};
 use crate::node;
 use crate::store::Digest;
@@ -70,24 +70,11 @@ impl Check {
         try_out(&config, self.config.as_deref(), digest, &self.file)?;
         let notes = spec.notes(&config);
         let answer = json!({"ok": true, "digest": digest, "report": report, "notes": notes});
-        output.answer(&answer, |_| people(&self.file, digest, &report, &notes))
+        output.answer(&answer, |answer| {
+            let told = format!("{} can be deployed", self.file.display());
+            std::iter::once(told).chain(report::lines(answer)).collect::<Vec<_>>().join("\n")
+        })
     }
-}
-
-fn people(file: &Path, digest: Digest, report: &Report, notes: &[String]) -> String {
-    let list = |names: &[String]| if names.is_empty() { "nothing".to_owned() } else { names.join("\n          ") };
-    let mut lines = vec![
-        format!("{} can be deployed ({} bytes)", file.display(), report.size),
-        format!("digest    {digest}"),
-        format!("exports   {}", list(&report.exports)),
-        format!("imports   {}", list(&report.imports)),
-    ];
-    if !report.unanswered.is_empty() {
-        lines.push(format!("the host answers for {}", report.unanswered.join(", ")));
-    }
-    lines.extend(report.notes.iter().map(|note| format!("note: {note}")));
-    lines.extend(notes.iter().map(|note| format!("note: {note}")));
-    lines.join("\n")
 }
 
 /// Compiles and loads it as the server does, and throws the result away.
@@ -133,12 +120,9 @@ pub(super) struct Compile {
 impl Compile {
     pub(super) fn run(self, output: Output) -> Done {
         let config = load_config(self.config.as_deref())?;
-        let compatibility = compile::run(&config, &self.component, &self.compiled);
-        // One line, because it becomes part of what an administrator is told.
-        let one_line = |error: anyhow::Error| {
-            Failure::Failed(format!("{error:#}").split_whitespace().collect::<Vec<_>>().join(" "))
-        };
-        output.line(&compatibility.map_err(one_line)?)
+        let verdict = compile::run(&config, &self.component, &self.compiled);
+        let verdict = verdict.map_err(|error| Failure::Failed(format!("{error:#}")))?;
+        output.line(&verdict.to_string())
     }
 }
 

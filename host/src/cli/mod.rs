@@ -6,6 +6,7 @@ mod breaker;
 mod channel;
 mod client;
 mod deploy;
+mod diff;
 mod journal;
 mod local;
 mod manifest;
@@ -13,9 +14,11 @@ mod notifications;
 mod output;
 mod preflight;
 mod releases;
+mod report;
 mod secret;
 mod status;
 mod token;
+mod watch;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -46,6 +49,8 @@ enum Command {
     Deploy(deploy::Deploy),
     /// List the releases of a channel
     Releases(releases::Releases),
+    /// Tell what differs between two releases of a channel
+    Diff(diff::Diff),
     /// Make a release of a channel the active one, or give it a share of the calls first
     Activate(activate::Activate),
     /// Make the release active again that was active before
@@ -116,6 +121,15 @@ enum Failure {
 }
 
 impl Failure {
+    /// A word for programs.
+    fn code(&self) -> &str {
+        match self {
+            Self::Usage(_) => "usage",
+            Self::Failed(_) => "failed",
+            Self::Refused { code, .. } => code,
+        }
+    }
+
     /// What the server says beyond its sentence, or null.
     fn details(&self) -> &serde_json::Value {
         match self {
@@ -161,6 +175,7 @@ fn perform(command: Command, output: Output) -> Result<u8, Failure> {
         Command::Channel(command) => command.run(output),
         Command::Deploy(deploy) => deploy.run(output),
         Command::Releases(releases) => releases.run(output),
+        Command::Diff(diff) => diff.run(output),
         Command::Activate(activate) => activate.run(output),
         Command::Rollback(rollback) => rollback.run(output),
         Command::Receipts(receipts) => receipts.run(output),
@@ -202,7 +217,11 @@ mod tests {
             "wharf channel list --admin-url http://127.0.0.1:1 --data d",
             "wharf channel rotate acme payment",
             "wharf deploy acme f.wasm --manifest wharf.toml --set a=b --set c=d=e --allow h --note n --no-activate --skip-preflight",
+            "wharf deploy acme target/wasm32-wasip2/release/f.wasm --watch --build make --json",
             "wharf releases acme",
+            "wharf diff acme",
+            "wharf diff acme 1 --json",
+            "wharf diff acme 1 2",
             "wharf activate acme 3",
             "wharf activate acme 3 --canary 10%",
             "wharf activate acme --promote",
@@ -241,6 +260,7 @@ mod tests {
             "wharf activate acme 3 --canary 0%",
             "wharf activate acme --promote --abort",
             "wharf deploy acme",
+            "wharf deploy acme f.wasm --build make",
             "wharf serve --edge 8080",
         ] {
             let error = Cli::try_parse_from(line.split(' ')).unwrap_err();

@@ -32,11 +32,7 @@ impl Output {
 
     /// Says on stderr why a command did not do what it should.
     pub(super) fn failure(self, failure: &Failure) {
-        let code = match failure {
-            Failure::Usage(_) => "usage",
-            Failure::Failed(_) => "failed",
-            Failure::Refused { code, .. } => code,
-        };
+        let code = failure.code();
         let message = failure.to_string();
         let details = failure.details();
         let text = if self.json {

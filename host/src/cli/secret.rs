@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::channel::path;
 use super::client::{Client, part};
-use super::output::{Output, at_a_terminal, field, rows, table, time};
+use super::output::{Output, at_a_terminal, field, progress, rows, table, time};
 use super::{Done, Failure, Server};
 
 #[derive(Debug, Subcommand)]
@@ -67,6 +67,9 @@ impl Set {
         let client = Client::new(&server)?;
         let value = value.map_or_else(read_value, Ok)?;
         let answer = client.put(&secret_path(&name, &secret), &json!({"value": value}))?;
+        for note in answer["notes"].as_array().into_iter().flatten() {
+            progress(&format!("note: {}", note.as_str().unwrap_or_default()));
+        }
         output.answer(&answer, |set| {
             format!("secret {secret} of channel {name} is set (version {})", field(set, "version"))
         })
@@ -90,6 +93,8 @@ fn read_value() -> Result<String, Failure> {
 }
 
 fn list(secrets: &Value) -> String {
-    let rows = rows(secrets, |secret| [field(secret, "name"), field(secret, "version"), time(secret, "created")]);
-    table(["SECRET", "VERSION", "SET"], &rows, "it has no secrets")
+    let rows = rows(secrets, |secret| {
+        [field(secret, "name"), field(secret, "version"), field(secret, "versions"), time(secret, "created")]
+    });
+    table(["SECRET", "VERSION", "KEPT", "SET"], &rows, "it has no secrets")
 }

@@ -6,10 +6,10 @@ use std::time::Instant;
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::{Control, ControlError, Preflight, Spec};
+use super::{Control, ControlError, Diff, Preflight, Spec};
 use crate::guest::Plugin;
 use crate::guest::admission::{self, Report};
-use crate::store::{By, Digest, Expected, Move, Receipt, StoreError, Swapped};
+use crate::store::{By, Digest, Expected, Move, Receipt, SecretRef, SecretVersion, StoreError, Swapped};
 
 /// What is to be deployed.
 #[derive(Debug)]
@@ -45,6 +45,8 @@ pub struct Deployed {
     pub preflight: Option<Preflight>,
     /// Where the time went.
     pub timings: Timings,
+    /// What differs from the release that was active.
+    pub changes: Option<Diff>,
     /// What is kept of the change.
     pub receipt: Receipt,
 }
@@ -106,8 +108,24 @@ impl Control {
         tracing::info!(who = author, %channel, release, %digest, active = activate, load_ms = timings.load_ms, "deployed");
         let receipt = self.settled(receipt, wait).await?;
         timings.drain_ms = clock.lap();
+        let changes = match found.active {
+            Some(active) => Some(self.diff(&channel, active, release).await?),
+            None => None,
+        };
         let from = receipt.from;
-        Ok(Deployed { channel, release, digest, active: activate, from, report, notes, preflight, timings, receipt })
+        Ok(Deployed {
+            channel,
+            release,
+            digest,
+            active: activate,
+            from,
+            report,
+            notes,
+            preflight,
+            timings,
+            changes,
+            receipt,
+        })
     }
 
     /// Off the runtime: hashing and syncing 16 MiB takes some 50 ms.
@@ -129,9 +147,18 @@ impl Control {
 
     fn unset_secrets(&self, channel: &str, spec: &Spec) -> Result<Vec<String>, StoreError> {
         let set = self.store.secret_names(channel)?;
-        let named = spec.secret_refs().into_iter().map(|secret| secret.name);
-        let unset = named.filter(|name| !set.iter().any(|set| set.name == *name));
-        Ok(unset.map(|name| format!("secret {name} is not set yet: wharf secret set {channel} {name}")).collect())
+        let note = |secret: SecretRef| {
+            let name = &secret.name;
+            let known = set.iter().find(|set| set.name == *name);
+            match (known, secret.version) {
+                (None, _) => Some(format!("secret {name} is not set yet: wharf secret set {channel} {name}")),
+                (Some(known), SecretVersion::Pinned(version)) if version > 0 && !known.versions.contains(&version) => {
+                    Some(format!("secret {name} has no version {version}: requests that name it will be refused"))
+                }
+                _ => None,
+            }
+        };
+        Ok(spec.secret_refs().into_iter().filter_map(note).collect())
     }
 }
 

@@ -7,6 +7,7 @@
 mod activate;
 mod api;
 mod deploy;
+mod diff;
 mod drain;
 mod error;
 mod names;
@@ -33,6 +34,7 @@ use crate::table::Tables;
 
 pub use activate::Wish;
 pub use deploy::{Candidate, Deployed, Timings};
+pub use diff::{Change, Diff, Side, What, diff};
 pub use error::ControlError;
 pub use preflight::{CaseOutcome, DeclaredCase, FailedCase, Preflight, SpecCase, SpecPreflight};
 pub use spec::{Spec, SpecGrants, SpecLimits};

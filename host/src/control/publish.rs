@@ -1,13 +1,13 @@
 //! From the desired state to the next table.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::spec;
 use super::{Control, ControlError};
 use crate::guest::{Lane, Plugin};
-use crate::store::{self, DesiredChannel, Digest, StoreError};
+use crate::store::{self, DesiredChannel, Digest, StoreError, Timestamp};
 use crate::table::{Breakers, Canary, Channel, Health, Keys, Release, Table, Traffic};
 
 /// How long a component that could not be loaded is left alone: trying may cost a whole compilation, and every change of
@@ -46,22 +46,33 @@ impl Control {
             return Ok(());
         }
         let began = Instant::now();
-        let desired = self.store.desired()?;
-        publishing.failed.retain(|digest, _| desired.channels.iter().any(|wanted| uses(wanted, digest)));
-        let mut channels = Vec::with_capacity(desired.channels.len());
-        for wanted in desired.channels {
-            let hosts = wanted.channel.hosts.clone();
+        // What rests has to be tried again although nothing changed.
+        let known = (shown.revision > 0 && !publishing.unfinished()).then_some(shown.revision);
+        let changes = self.store.desired_since(known)?;
+        if known.is_none() {
+            publishing.failed.retain(|digest, _| changes.changed.iter().any(|wanted| uses(wanted, digest)));
+        }
+        // A release that was new when the node went down is still on trial when it comes back.
+        let since = Timestamp::now().before(self.config.release.watch_time);
+        let new = if shown.is_empty() { self.store.swapped_since(since)? } else { HashSet::new() };
+        let changed: HashSet<_> = changes.changed.iter().map(|wanted| wanted.channel.name.clone()).collect();
+        let stays =
+            |channel: &&Arc<Channel>| changes.names.contains(&*channel.name) && !changed.contains(&*channel.name);
+        let mut channels: Vec<_> = shown.channels().filter(stays).cloned().collect();
+        for wanted in changes.changed {
             let before = shown.channel(&wanted.channel.name);
-            let (watch, previous) = (wanted.channel.watch.clone(), wanted.channel.previous);
+            let (watch, previous) = (wanted.channel.watch, wanted.channel.previous);
             let channel = self.channel(before.map(AsRef::as_ref), &mut publishing, wanted).await;
-            self.watches.follow(before.map(AsRef::as_ref), &channel, previous, &watch);
-            channels.push((Arc::new(channel), hosts));
+            let newly = new.contains(&*channel.name);
+            self.watches.follow(before.map(AsRef::as_ref), &channel, previous, &watch, newly);
+            channels.push(Arc::new(channel));
         }
         let count = channels.len();
-        self.tables.publish(Table::new(desired.revision, channels));
+        self.tables.publish(Table::new(changes.revision, channels));
         self.retire(&shown);
-        let (revision, us) = (desired.revision, began.elapsed().as_micros());
-        tracing::debug!(revision, channels = count, failed = publishing.failed.len(), us, "published");
+        let (revision, us) = (changes.revision, began.elapsed().as_micros());
+        let (changed, failed) = (changed.len(), publishing.failed.len());
+        tracing::debug!(revision, channels = count, changed, failed, us, "published");
         Ok(())
     }
 
@@ -107,7 +118,7 @@ impl Control {
             .filter(|_| self.in_flight(running) == in_flight)
             .map_or_else(|| Arc::new(Lane::new(in_flight)), |before| Arc::clone(&before.lane));
         let (mode, revision) = (channel.mode, channel.revision);
-        Channel { name, mode, keys: Keys::new(channel.keys), lane, release, canary, revision }
+        Channel { name, mode, hosts: channel.hosts, keys: Keys::new(channel.keys), lane, release, canary, revision }
     }
 
     /// The release as it runs already, with its calls and its health; or a new one.

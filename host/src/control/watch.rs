@@ -129,11 +129,20 @@ impl Watches {
 
     /// Begins, goes on with or ends the trial of a channel that is about to be published as `next`. `previous` is the
     /// release to roll back to: when that is the one which answered until now, what replaces it is new.
-    pub(super) fn follow(&self, before: Option<&Channel>, next: &Channel, previous: Option<u64>, own: &Watch) {
+    ///
+    /// After a restart nothing answered until now; then `newly` says whether `next` has been answering for a short time only.
+    pub(super) fn follow(
+        &self,
+        before: Option<&Channel>,
+        next: &Channel,
+        previous: Option<u64>,
+        own: &Watch,
+        newly: bool,
+    ) {
         let thresholds = Thresholds::new(own, &self.settings);
         let mut all = self.lock();
         let known = all.get(&next.name);
-        let wanted = wanted(before, next, previous, known);
+        let wanted = wanted(before, next, previous, known, newly);
         match wanted {
             None => {
                 all.remove(&next.name);
@@ -200,10 +209,14 @@ fn wanted<'a>(
     next: &'a Channel,
     previous: Option<u64>,
     known: Option<&Watched>,
+    newly: bool,
 ) -> Option<(&'a Release, Against)> {
     let active = next.release.as_deref()?;
     if let Some(canary) = &next.canary {
         return Some((&canary.release, Against::Active(active.number, active.health.score())));
+    }
+    if let (true, None, Some(previous)) = (newly, before, previous) {
+        return Some((active, Against::Former(previous, Score::default())));
     }
     let replaced = before.and_then(|before| before.release.as_deref()).filter(|old| old.number != active.number);
     match replaced {
@@ -276,5 +289,63 @@ impl Control {
         self.publish().await?;
         drop(plugin);
         self.settled(receipt, false).await.map(|_| ())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    fn watched(against: Against) -> Watched {
+        let thresholds = Thresholds::new(&Watch::default(), &Config::default().release);
+        Watched { release: 2, base: Score::default(), against, began: Instant::now(), thresholds, revision: 1 }
+    }
+
+    fn score(calls: u64, faults: u64) -> Score {
+        Score { calls, faults }
+    }
+
+    #[test]
+    fn a_release_may_fail_two_percent_or_three_times_as_often_as_the_one_before() {
+        let limits = watched(Against::Former(1, Score::default())).thresholds;
+        let good = score(1000, 0);
+        assert!(limits.too_many(score(100, 3), good) && limits.too_many(score(3, 3), good));
+        assert!(!limits.too_many(score(150, 3), good), "two percent are allowed");
+        assert!(!limits.too_many(score(2, 2), good), "two faults decide nothing");
+        let bad = score(100, 10);
+        assert!(!limits.too_many(score(100, 30), bad) && limits.too_many(score(100, 31), bad));
+    }
+
+    #[test]
+    fn a_channels_own_thresholds_go_over_the_nodes() {
+        let own = Watch { fault_rate: Some(0.5), automatic: Some(true), ..Watch::default() };
+        let limits = Thresholds::new(&own, &Config::default().release);
+        assert!(!limits.too_many(score(100, 50), score(0, 0)) && limits.too_many(score(100, 51), score(0, 0)));
+        let off = Watch { automatic: Some(false), ..Watch::default() };
+        assert!(!Thresholds::new(&off, &Config::default().release).too_many(score(9, 9), score(0, 0)));
+    }
+
+    #[test]
+    fn a_new_release_passes_after_enough_calls_and_time_and_a_canary_never_by_itself() {
+        let (former, active) = (Against::Former(1, score(0, 0)), Against::Active(1, score(0, 0)));
+        let minutes = |minutes: u64, watched: Watched| Watched {
+            began: Instant::now().checked_sub(Duration::from_secs(minutes * 60)).unwrap(),
+            ..watched
+        };
+        assert!(!watched(former).is_over(score(1000, 0)), "too early");
+        assert!(!minutes(2, watched(former)).is_over(score(49, 0)), "too few calls");
+        assert!(minutes(2, watched(former)).is_over(score(50, 0)));
+        assert!(minutes(11, watched(former)).is_over(score(0, 0)), "nobody calls");
+        assert!(!minutes(11, watched(active)).is_over(score(1000, 0)));
+    }
+
+    #[test]
+    fn the_reason_tells_both_rates_and_the_limit() {
+        let told = watched(Against::Former(1, Score::default())).reason(score(60, 5), score(100, 0));
+        assert_eq!(
+            told,
+            "release 2 failed 5 of 60 calls (8.3 %); more than 2.0 % is too much beside release 1 with 0.0 %"
+        );
     }
 }

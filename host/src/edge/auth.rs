@@ -68,6 +68,7 @@ mod tests {
             keys: Keys::new(keys),
             lane: Arc::new(Lane::new(1)),
             release: None,
+            hosts: Vec::new(),
             canary: None,
             revision: 0,
         })

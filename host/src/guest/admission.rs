@@ -3,6 +3,7 @@
 use serde::Serialize;
 use wasmparser::{Chunk, Encoding, Parser, Payload};
 
+use super::cause::{Cause, one_line};
 use super::exports::{VERSION, interface_name};
 use crate::config::Config;
 use crate::store::Grants;
@@ -42,19 +43,37 @@ const IMPORTS: [(&str, &[&str]); 10] = [
     ("wasi:filesystem", &["types", "preopens"]),
 ];
 
+/// What every std program for `wasm32-wasip2` names, whether it uses it or not.
+const SURROUNDINGS: [&str; 5] = ["wasi:io", "wasi:clocks", "wasi:random", "wasi:cli", "wasi:filesystem"];
+
 /// What a component is, as far as its admission goes.
 #[derive(Debug, Serialize)]
 pub struct Report {
     /// Its size in bytes.
     pub size: usize,
+    /// The version of the contract that it was built for.
+    pub contract: String,
     /// The contract's interfaces that it exports.
     pub exports: Vec<String>,
     /// Everything that it imports.
     pub imports: Vec<String>,
+    /// What it imports beyond the contract, by what it is for.
+    pub needs: Vec<Need>,
     /// The interactions and notifications that it does not answer: the host answers for them.
     pub unanswered: Vec<&'static str>,
     /// What its author may want to know.
     pub notes: Vec<&'static str>,
+}
+
+/// Something beyond the contract that a component can use.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Need {
+    /// What it is, in plain words.
+    pub what: &'static str,
+    /// Whether the release gives it.
+    pub granted: bool,
+    /// How much of it there is.
+    pub told: String,
 }
 
 /// Why a component is refused: one sentence with the remedy.
@@ -83,7 +102,7 @@ pub enum Refused {
     Precompiled,
     /// Broken, or of a proposal that is off.
     #[error("the file is not a valid component: {0}")]
-    Invalid(String),
+    Invalid(&'static str),
     /// It exports none of our interfaces.
     #[error(
         "the component exports none of the contract's interfaces ({0}); export at least one with wharf_sdk::export!"
@@ -129,50 +148,60 @@ pub fn admit(config: &Config, bytes: &[u8], grants: &Grants) -> Result<Report, R
     for name in &outline.imports {
         check_import(name, grants)?;
     }
-    let exports = check_exports(&outline.exports)?;
+    check_exports(&outline.exports)?;
+    let Outline { size, exports, imports } = outline;
     let unanswered = EXPORTS.into_iter().filter(|name| !exports.contains(&interface_name(name))).collect();
-    let notes = notes(&outline.imports, grants);
-    Ok(Report { size: bytes.len(), exports, imports: outline.imports, unanswered, notes })
+    let (needs, notes) = (needs(&imports, grants), notes(&imports, grants));
+    Ok(Report { size, contract: VERSION.to_owned(), exports, imports, needs, unanswered, notes })
 }
 
-/// The names at a component's top level.
-struct Outline {
-    imports: Vec<String>,
-    exports: Vec<String>,
+/// The names at a component's top level, read without asking whether it may have them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outline {
+    /// Its size in bytes.
+    pub size: usize,
+    /// The contract's interfaces that it exports, of whatever version.
+    pub exports: Vec<String>,
+    /// Everything that it imports.
+    pub imports: Vec<String>,
 }
 
 impl Outline {
-    fn read(bytes: &[u8]) -> Result<Self, Refused> {
-        let invalid = |error: wasmparser::BinaryReaderError| Refused::Invalid(error.to_string());
+    /// Reads a component's outline in one pass over its top level.
+    ///
+    /// # Errors
+    /// The bytes are no component.
+    pub fn read(bytes: &[u8]) -> Result<Self, Refused> {
         if bytes.starts_with(b"\x7fELF") {
             return Err(Refused::Precompiled);
         }
         if !bytes.starts_with(b"\0asm") {
             return Err(Refused::NotWasm);
         }
-        let mut outline = Self { imports: Vec::new(), exports: Vec::new() };
+        let mut outline = Self { size: bytes.len(), exports: Vec::new(), imports: Vec::new() };
         let mut parser = Parser::new(0);
         let mut rest = bytes;
         loop {
-            let Chunk::Parsed { consumed, payload } = parser.parse(rest, true).map_err(invalid)? else {
-                return Err(Refused::Invalid("it ends too early".to_owned()));
+            let Chunk::Parsed { consumed, payload } = parser.parse(rest, true).map_err(|error| invalid(&error))? else {
+                return Err(Refused::Invalid(CUT_SHORT));
             };
             rest = &rest[consumed..];
             match payload {
                 Payload::Version { encoding: Encoding::Module, .. } => return Err(Refused::CoreModule),
                 Payload::ModuleSection { unchecked_range, .. } | Payload::ComponentSection { unchecked_range, .. } => {
-                    rest = rest
-                        .get(unchecked_range.len()..)
-                        .ok_or_else(|| Refused::Invalid("it ends too early".to_owned()))?;
+                    rest = rest.get(unchecked_range.len()..).ok_or(Refused::Invalid(CUT_SHORT))?;
                 }
                 Payload::ComponentImportSection(section) => {
                     for import in section {
-                        outline.imports.push(import.map_err(invalid)?.name.name.to_owned());
+                        outline.imports.push(import.map_err(|error| invalid(&error))?.name.name.to_owned());
                     }
                 }
                 Payload::ComponentExportSection(section) => {
                     for export in section {
-                        outline.exports.push(export.map_err(invalid)?.name.name.to_owned());
+                        let name = export.map_err(|error| invalid(&error))?.name.name;
+                        if parts(name).0 == "wharf:channel" {
+                            outline.exports.push(name.to_owned());
+                        }
                     }
                 }
                 Payload::End(_) => return Ok(outline),
@@ -180,6 +209,16 @@ impl Outline {
             }
         }
     }
+}
+
+const CUT_SHORT: &str = "it ends too early; upload the whole file, or build it anew";
+
+fn invalid(error: &wasmparser::BinaryReaderError) -> Refused {
+    tracing::info!(cause = %one_line(&error.to_string()), "a component's outline cannot be read");
+    Refused::Invalid(match error.message() {
+        text if text.contains("unexpected end") => CUT_SHORT,
+        text => Cause::of(text).of_compiling(),
+    })
 }
 
 /// Splits `wasi:io/poll@0.2.6` into `wasi:io`, `poll` and `0.2.6`.
@@ -209,25 +248,40 @@ fn check_import(name: &str, grants: &Grants) -> Result<(), Refused> {
     }
 }
 
-fn check_exports(names: &[String]) -> Result<Vec<String>, Refused> {
-    let mut ours = Vec::new();
+fn check_exports(names: &[String]) -> Result<(), Refused> {
     for name in names {
-        let (package, interface, version) = parts(name);
-        if package != "wharf:channel" {
-            continue;
-        }
+        let (_, interface, version) = parts(name);
         if version != VERSION {
             return Err(Refused::Version(name.clone()));
         }
         if !EXPORTS.contains(&interface) {
             return Err(Refused::UnknownExport(name.clone(), EXPORTS.join(", ")));
         }
-        ours.push(name.clone());
     }
-    if ours.is_empty() {
-        return Err(Refused::NoExports(EXPORTS.join(", ")));
-    }
-    Ok(ours)
+    if names.is_empty() { Err(Refused::NoExports(EXPORTS.join(", "))) } else { Ok(()) }
+}
+
+fn needs(imports: &[String], grants: &Grants) -> Vec<Need> {
+    let imports_any = |packages: &[&str]| imports.iter().any(|name| packages.contains(&parts(name).0));
+    let need = |packages: &[&str], what, granted, told: &str| {
+        imports_any(packages).then(|| Need { what, granted, told: told.to_owned() })
+    };
+    let hosts = if grants.hosts.is_empty() {
+        "no host is granted".to_owned()
+    } else {
+        format!("granted for {}", grants.hosts.join(", "))
+    };
+    let key_value = if grants.key_value { "granted" } else { "not granted" };
+    [
+        need(&["wasi:keyvalue"], "key-value store", grants.key_value, key_value),
+        need(&["wasi:http"], "HTTP to other hosts", !grants.hosts.is_empty(), &hosts),
+        need(&["wasi:config"], "configuration", true, "always there"),
+        need(&["wasi:logging"], "log", true, "always there"),
+        need(&SURROUNDINGS, "what every program names", true, "clocks and random numbers; no files, no environment"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn notes(imports: &[String], grants: &Grants) -> Vec<&'static str> {

@@ -7,15 +7,21 @@
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::Duration;
+use std::process::{Output, Stdio};
+use std::time::{Duration, Instant};
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
-use tokio::process::Command;
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::process::{Child, Command};
 
+use super::cause::Cause;
+use super::compile::Verdict;
 use crate::config::Config;
 use crate::store::Digest;
+
+/// Most that is read of what the child says.
+const LONGEST_WORDS: u64 = 64 * 1024;
 
 /// Why a component was not compiled.
 #[derive(Debug, thiserror::Error)]
@@ -30,8 +36,8 @@ pub enum CompileError {
     },
     /// The compiler says no.
     #[error("the component does not compile: {0}")]
-    Refused(String),
-    /// The result cannot be kept or read.
+    Refused(&'static str),
+    /// The compiler broke down, or its result cannot be kept or read.
     #[error("failed to {doing} {path}: {source}")]
     Io {
         /// What was tried.
@@ -105,12 +111,15 @@ impl Cache {
         }
         let path = self.path(digest);
         let fresh = path.with_extension("fresh");
+        let began = Instant::now();
         let result = self.run_child(config_file, config, component, &fresh).await;
         let kept = result.and_then(|()| self.keep(digest, &fresh, &path));
         if kept.is_err() {
             let _ = fs::remove_file(&fresh);
         }
-        kept.map(|()| Authenticated { path })
+        kept?;
+        tracing::info!(%digest, ms = began.elapsed().as_millis(), "compiled a component");
+        Ok(Authenticated { path })
     }
 
     async fn run_child(
@@ -130,26 +139,25 @@ impl Cache {
         command.env_clear().env("MIMALLOC_ARENA_EAGER_COMMIT", "0");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let child = command.spawn().map_err(io_error("start", &program))?;
-        let limit = || CompileError::Limit { time: config.compile.time, memory: config.compile.memory.to_string() };
-        // The limit is CPU time; a child that gets little of it on a busy machine may take longer by the clock.
-        let patience = config.compile.time * 4;
-        let output = tokio::time::timeout(patience, child.wait_with_output())
-            .await
-            .map_err(|_| limit())?
-            .map_err(io_error("run", &program))?;
-        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        let broke_down = |said: String| io_error("compile", component)(io::Error::other(said));
+        let output = attend(child, config).await.map_err(io_error("run", &program))?;
+        // An abort (out of memory) and a kill (time) have no exit code.
+        let Some(output) = output.filter(|output| output.status.code().is_some()) else {
+            return Err(CompileError::Limit { time: config.compile.time, memory: config.compile.memory.to_string() });
+        };
         if !output.status.success() {
-            // An abort (out of memory) and a kill (CPU time) have no exit code.
-            return Err(if output.status.code().is_none() { limit() } else { CompileError::Refused(said) });
+            return Err(broke_down(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
         }
-        let compatibility = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-        if compatibility == self.compatibility {
-            Ok(())
-        } else {
-            Err(CompileError::Refused(format!(
-                "the compiler's settings ({compatibility}) are not this node's ({})",
+        match String::from_utf8_lossy(&output.stdout).parse().map_err(broke_down)? {
+            Verdict::Compiled(compatibility) if compatibility == self.compatibility => Ok(()),
+            Verdict::Compiled(compatibility) => Err(broke_down(format!(
+                "the compiler's settings ({compatibility}) are not this node's ({}); start the node again, its program or configuration was replaced",
                 self.compatibility
-            )))
+            ))),
+            Verdict::Refused(cause) => {
+                tracing::info!(component = %component.display(), cause, "a component does not compile");
+                Err(CompileError::Refused(Cause::of(&cause).of_compiling()))
+            }
         }
     }
 
@@ -172,6 +180,30 @@ impl Cache {
     fn path(&self, digest: &Digest) -> PathBuf {
         self.folder.join(format!("{digest}-{}.cwasm", self.compatibility))
     }
+}
+
+/// Waits for the child to end and be gone; kills it when it takes too long, which gives `None`.
+async fn attend(mut child: Child, config: &Config) -> io::Result<Option<Output>> {
+    // The limit is on CPU time, and the child has what traffic leaves: on a busy machine it takes longer by the clock.
+    let patience = config.compile.time * 10;
+    let (mut out, mut err) = (child.stdout.take(), child.stderr.take());
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    let all =
+        async { tokio::try_join!(child.wait(), read_all(&mut out, &mut stdout), read_all(&mut err, &mut stderr)) };
+    let ended = tokio::time::timeout(patience, all).await;
+    let Ok(ended) = ended else {
+        child.kill().await?;
+        return Ok(None);
+    };
+    let (status, ..) = ended?;
+    Ok(Some(Output { status, stdout, stderr }))
+}
+
+async fn read_all(from: &mut Option<impl AsyncRead + Unpin>, into: &mut Vec<u8>) -> io::Result<()> {
+    if let Some(from) = from {
+        from.take(LONGEST_WORDS).read_to_end(into).await?;
+    }
+    Ok(())
 }
 
 fn mac_path(path: &Path) -> PathBuf {

@@ -6,6 +6,7 @@ use wharf_protocol::call::{CallContext, Failure};
 use wharf_protocol::notification::{Entity, documents, events, payments};
 use wharf_protocol::sdk::{catalog, inventory, order_given, order_told, reports};
 
+use super::cause::one_line;
 use super::state::CallState;
 
 /// The contract's version, part of every interface's name.
@@ -102,13 +103,10 @@ pub enum ContractError {
         function: &'static str,
     },
     /// A function has another type.
-    #[error("the component's {name} does not have the contract's type ({cause}); build it with the current wharf-sdk")]
-    Type {
-        /// Interface and function.
-        name: &'static str,
-        /// How they differ.
-        cause: String,
-    },
+    #[error(
+        "the component's {0} takes or gives something else than the contract's type; build it with the current wharf-sdk"
+    )]
+    Type(&'static str),
 }
 
 /// Where a component has each function of the contract; found once, when it is loaded.
@@ -138,8 +136,9 @@ fn find<F: Function>(
     let Some((ComponentItem::ComponentFunc(found), index)) = component.get_export(Some(&instance), function) else {
         return Err(ContractError::Missing { interface, function });
     };
-    found
-        .typecheck::<F::Params<'_>, (Result<F::Answer, Failure>,)>(&pre.instance_type())
-        .map_err(|error| ContractError::Type { name: F::NAME, cause: format!("{error:#}") })?;
+    found.typecheck::<F::Params<'_>, (Result<F::Answer, Failure>,)>(&pre.instance_type()).map_err(|error| {
+        tracing::info!(function = F::NAME, cause = %one_line(&format!("{error:#}")), "a function has another type");
+        ContractError::Type(F::NAME)
+    })?;
     Ok(Some(index))
 }

@@ -6,6 +6,7 @@
 
 pub mod admission;
 pub mod cache;
+mod cause;
 pub mod compile;
 mod engine;
 mod exports;
@@ -26,5 +27,6 @@ pub use fault::Fault;
 pub use instance::{Call, Ended, Lane};
 pub use outbound::{HostPattern, Outbound};
 pub use plugin::{LoadError, Plugin, Plugins, try_out};
+pub use redact::SHORTEST_REDACTED;
 pub use scratch::{Effects, RecordedReply, Scratch};
 pub use state::{Body, Environment};

@@ -8,6 +8,7 @@ use wasmtime::Engine;
 use wasmtime::component::{InstancePre, Linker};
 
 use super::cache::{Authenticated, Cache, CompileError};
+use super::cause::{Cause, one_line};
 use super::engine::{self, Runtime};
 use super::exports::{ContractError, Exports};
 use super::imports;
@@ -30,8 +31,8 @@ impl Plugin {
         digest: Digest,
         compiled: &Authenticated,
     ) -> Result<Self, LoadError> {
-        let component = engine::load(engine, compiled).map_err(|error| LoadError::Engine(format!("{error:#}")))?;
-        let pre = linker.instantiate_pre(&component).map_err(|error| unlinked(&format!("{error:#}")))?;
+        let component = engine::load(engine, compiled).map_err(|error| not_taken(digest, &format!("{error:#}")))?;
+        let pre = linker.instantiate_pre(&component).map_err(|error| unlinked(digest, &format!("{error:#}")))?;
         let exports = Exports::resolve(&pre)?;
         Ok(Self { digest, pre, exports })
     }
@@ -48,7 +49,7 @@ pub async fn try_out(
     component: &Path,
     scratch: &Path,
 ) -> Result<(), LoadError> {
-    let refused = |error: wasmtime::Error| LoadError::Engine(format!("{error:#}"));
+    let refused = |error: wasmtime::Error| not_taken(digest, &format!("{error:#}"));
     let engine = engine::compiler(config).map_err(refused)?;
     let linker = imports::linker(&engine).map_err(refused)?;
     let cache = Cache::open(scratch.to_owned(), engine::compatibility(&engine))?;
@@ -69,10 +70,8 @@ pub enum LoadError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The engine does not take it.
-    #[error(
-        "the engine does not take the component ({0}); build it anew, or ask the operator whether the limits under [guest] are too low for it"
-    )]
-    Engine(String),
+    #[error("the engine does not take the component: {0}")]
+    Engine(&'static str),
 }
 
 /// All loaded components by digest. A component that no release uses any more is dropped with its last user.
@@ -106,20 +105,18 @@ impl Plugins {
         } else {
             // Reading verifies the digest: what is compiled is what was admitted.
             store.component(*digest)?;
-            self.compile(digest, &store.component_path(*digest)).await?
+            let component = store.component_path(*digest);
+            self.cache.compile(self.config_file.as_deref(), &self.runtime.config, digest, &component).await?
         };
         let plugin = Arc::new(Plugin::load(&self.runtime.engine, &self.runtime.linker, *digest, &compiled)?);
         let mut loaded = self.loaded();
+        // Another deploy of the same component may have been faster; its code must not lie in memory twice.
+        if let Some(first) = loaded.get(digest).and_then(Weak::upgrade) {
+            return Ok(first);
+        }
         loaded.retain(|_, plugin| plugin.strong_count() > 0);
         loaded.insert(*digest, Arc::downgrade(&plugin));
         Ok(plugin)
-    }
-
-    async fn compile(&self, digest: &Digest, component: &Path) -> Result<Authenticated, CompileError> {
-        let began = std::time::Instant::now();
-        let compiled = self.cache.compile(self.config_file.as_deref(), &self.runtime.config, digest, component).await?;
-        tracing::info!(%digest, ms = began.elapsed().as_millis(), "compiled a component");
-        Ok(compiled)
     }
 
     fn loaded(&self) -> std::sync::MutexGuard<'_, HashMap<Digest, Weak<Plugin>>> {
@@ -128,9 +125,17 @@ impl Plugins {
 }
 
 /// The linker says "component imports instance `NAME`, but" and goes on about itself; only the name is for people.
-fn unlinked(error: &str) -> LoadError {
+fn unlinked(digest: Digest, error: &str) -> LoadError {
     match error.strip_prefix("component imports").and_then(|rest| rest.split('`').nth(1)) {
-        Some(name) => ContractError::Import(name.to_owned()).into(),
-        None => LoadError::Engine(error.to_owned()),
+        Some(name) => {
+            tracing::info!(%digest, cause = %one_line(error), "a component does not link");
+            ContractError::Import(name.to_owned()).into()
+        }
+        None => not_taken(digest, error),
     }
+}
+
+fn not_taken(digest: Digest, error: &str) -> LoadError {
+    tracing::info!(%digest, cause = %one_line(error), "a component does not load");
+    LoadError::Engine(Cause::of(error).of_loading())
 }

@@ -13,8 +13,8 @@ use memchr::memmem::Finder;
 
 use super::secrets::placeholder;
 
-/// Shorter values are too likely to be part of other text.
-const SHORTEST: usize = 4;
+/// Bytes of the shortest value that is looked for; shorter ones are too likely to be part of other text.
+pub const SHORTEST_REDACTED: usize = 4;
 /// Of a value's base64 within a longer one, this much must be there.
 const SHORTEST_BASE64: usize = 6;
 
@@ -33,7 +33,7 @@ impl Redactor {
     /// For these secrets: names with values.
     pub(super) fn new<'a>(secrets: impl IntoIterator<Item = (&'a str, String)>) -> Self {
         let mut forms = BTreeMap::new();
-        for (name, value) in secrets.into_iter().filter(|(_, value)| value.len() >= SHORTEST) {
+        for (name, value) in secrets.into_iter().filter(|(_, value)| value.len() >= SHORTEST_REDACTED) {
             forms.extend(spellings(&value).into_iter().map(|text| (text, name)));
         }
         let form = |(text, name): (String, &str)| Form {
@@ -82,7 +82,7 @@ impl Form {
     fn begun(&self, text: &str) -> Option<usize> {
         let needle = self.finder.needle();
         let longest = needle.len().saturating_sub(1).min(text.len());
-        (SHORTEST..=longest)
+        (SHORTEST_REDACTED..=longest)
             .rev()
             .find(|size| text.as_bytes().ends_with(&needle[..*size]))
             .map(|size| text.len() - size)

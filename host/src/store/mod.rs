@@ -45,9 +45,9 @@ pub use keys::{generate_key, new_id};
 pub use keyvalue::{Quota, Usage, incremented};
 pub use queue::{Attempt, Enqueued, Event, Leased, QueueDepth, QueuedEvent};
 pub use records::{
-    By, Canary, Change, Channel, Desired, DesiredChannel, Digest, Expected, Grants, KeyKind, KeyRecord, LimitOverrides,
-    Mode, Move, NewChannel, PreflightMark, Receipt, Release, ReleaseSpec, Role, SecretRef, SecretVersion, Share, State,
-    Swapped, Timestamp, TokenRecord, Watch,
+    By, Canary, Change, Changes, Channel, Desired, DesiredChannel, Digest, Expected, Grants, KeyKind, KeyRecord,
+    LimitOverrides, Mode, Move, NewChannel, PreflightMark, Receipt, Release, ReleaseSpec, Role, SecretRef,
+    SecretVersion, Share, State, Swapped, Timestamp, TokenRecord, Watch,
 };
 pub use secrets::SecretName;
 

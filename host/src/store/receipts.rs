@@ -1,11 +1,11 @@
 //! Receipts: what was done to the releases of a channel, by whom, and what became of the calls in flight.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::keyvalue::sql_limit;
-use super::{Change, Receipt, Store, StoreError};
+use super::{Change, Receipt, Store, StoreError, Timestamp};
 
 /// Receipts that are kept over all channels.
 const KEPT: i64 = 100_000;
@@ -31,6 +31,18 @@ impl Store {
             Ok(receipts
                 .map(|receipt| receipt.map(|receipt| (receipt.channel.clone(), receipt)))
                 .collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// The channels on which a release that is new there has become active since then, and still is.
+    pub fn swapped_since(&self, since: Timestamp) -> Result<HashSet<String>, StoreError> {
+        self.read(|db| {
+            let mut rows = db.prepare_cached(
+                "SELECT c.name FROM channel c JOIN receipt r ON r.channel = c.name AND r.revision = c.revision
+                 WHERE r.kind IN ('deploy', 'activate', 'promote') AND r.to_release = c.active AND r.at >= ?",
+            )?;
+            let names = rows.query_map([since], |row| row.get(0))?;
+            Ok(names.collect::<Result<_, _>>()?)
         })
     }
 

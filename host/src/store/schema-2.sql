@@ -7,6 +7,25 @@ ALTER TABLE channel ADD COLUMN canary_since INTEGER;
 ALTER TABLE channel ADD COLUMN watch TEXT NOT NULL DEFAULT '{}';
 ALTER TABLE channel ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
 
+-- The revision in which something last changed that the table shows of a channel. Kept by triggers, so that no operation can
+-- forget it; each runs before its revision is made, and names the next one.
+ALTER TABLE channel ADD COLUMN changed INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX channel_changed ON channel (changed);
+CREATE TRIGGER channel_made AFTER INSERT ON channel
+    BEGIN UPDATE channel SET changed = (SELECT revision + 1 FROM node) WHERE name = NEW.name; END;
+CREATE TRIGGER channel_set AFTER UPDATE OF mode, active, previous, canary, canary_share, watch, revision ON channel
+    BEGIN UPDATE channel SET changed = (SELECT revision + 1 FROM node) WHERE name = NEW.name; END;
+CREATE TRIGGER host_added AFTER INSERT ON host
+    BEGIN UPDATE channel SET changed = (SELECT revision + 1 FROM node) WHERE name = NEW.channel; END;
+CREATE TRIGGER host_removed AFTER DELETE ON host
+    BEGIN UPDATE channel SET changed = (SELECT revision + 1 FROM node) WHERE name = OLD.channel; END;
+CREATE TRIGGER key_added AFTER INSERT ON channel_key
+    BEGIN UPDATE channel SET changed = (SELECT revision + 1 FROM node) WHERE name = NEW.channel; END;
+CREATE TRIGGER key_set AFTER UPDATE ON channel_key
+    BEGIN UPDATE channel SET changed = (SELECT revision + 1 FROM node) WHERE name = NEW.channel; END;
+CREATE TRIGGER key_removed AFTER DELETE ON channel_key
+    BEGIN UPDATE channel SET changed = (SELECT revision + 1 FROM node) WHERE name = OLD.channel; END;
+
 -- Which release was active before this one last became active, other than by going back: the way back. It has no circles,
 -- and it starts with channel.previous.
 ALTER TABLE release ADD COLUMN replaced INTEGER;

@@ -43,6 +43,8 @@ pub struct Channel {
     pub name: Arc<str>,
     /// Whether the public test key works.
     pub mode: Mode,
+    /// Host names that lead to it.
+    pub hosts: Vec<String>,
     /// The digests of its keys.
     pub keys: Keys,
     /// Its places; the same over all its releases.
@@ -122,12 +124,12 @@ impl Keys {
 pub const NO_KEY: Digest = Digest([0; 32]);
 
 impl Table {
-    /// A snapshot of these channels; `hosts` says which host names lead to which channel.
-    pub fn new(revision: u64, channels: Vec<(Arc<Channel>, Vec<String>)>) -> Self {
+    /// A snapshot of these channels.
+    pub fn new(revision: u64, channels: Vec<Arc<Channel>>) -> Self {
         let mut table = Self { revision, channels: HashMap::with_capacity(channels.len()), hosts: HashMap::new() };
-        for (channel, hosts) in channels {
-            for host in hosts {
-                table.hosts.insert(host, Arc::clone(&channel));
+        for channel in channels {
+            for host in &channel.hosts {
+                table.hosts.insert(host.clone(), Arc::clone(&channel));
             }
             table.channels.insert(Arc::clone(&channel.name), channel);
         }

@@ -1,5 +1,6 @@
 //! What the plugin may be told to do.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::hint::black_box;
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
@@ -46,6 +47,8 @@ pub enum Behaviour {
     Panic,
     /// `random`: asks for `bytes` random bytes at once, then answers.
     Random,
+    /// `sometimes`: does `other` in `share` percent of the calls and in those of the client `client`, answers the rest.
+    Sometimes,
     /// `unsupported`: fails so.
     Unsupported,
     /// `refuse`: fails as refused, with the code `CHAOS`.
@@ -77,6 +80,7 @@ impl FromStr for Behaviour {
             "leak" => Self::Leak,
             "panic" => Self::Panic,
             "random" => Self::Random,
+            "sometimes" => Self::Sometimes,
             "unsupported" => Self::Unsupported,
             "refuse" => Self::Refuse,
             "retry-later" => Self::RetryLater,
@@ -114,6 +118,7 @@ impl Behaviour {
             Self::Leak => return Ok(leak(&context.call_id)),
             Self::Panic => panic!("chaos was asked to panic"),
             Self::Random => return Ok(random(config::parse("bytes")?.unwrap_or(32))),
+            Self::Sometimes => return sometimes(context),
             Self::Unsupported => return Err(Failure::Unsupported),
             Self::Refuse => return Err(Failure::refused("CHAOS", "chaos refuses")),
             Self::RetryLater => return Err(Failure::retry_after(7)),
@@ -121,6 +126,24 @@ impl Behaviour {
         }
         Ok(String::new())
     }
+}
+
+fn sometimes(context: &CallContext) -> Result<String, Failure> {
+    let other = config::get("other")?.unwrap_or_else(|| "trap".to_owned());
+    let other: Behaviour = other.parse().map_err(Failure::internal)?;
+    if other == Behaviour::Sometimes {
+        return Err(Failure::internal("`other` is `sometimes` again"));
+    }
+    let share = config::parse("share")?.unwrap_or(0);
+    let meant = config::parse::<i64>("client")?.is_some_and(|client| client == context.client_id);
+    if meant || percentile(&context.call_id) < share { other.perform(context) } else { Ok(String::new()) }
+}
+
+/// 0 to 99, evenly over the ids of many calls.
+fn percentile(call_id: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    call_id.hash(&mut hasher);
+    hasher.finish() % 100
 }
 
 fn trap() -> ! {

@@ -120,3 +120,18 @@ fn count_counts_its_calls() {
     let message = |fake: &mut Fake| push(fake).expect("a report").events[0].message.clone();
     assert_eq!((message(&mut fake), message(&mut fake)), ("1".to_owned(), "2".to_owned()));
 }
+
+#[test]
+fn sometimes_is_a_share_of_the_calls_or_those_of_a_client() {
+    let call = |fake: &mut Fake, call_id: &str, client_id| {
+        let context = CallContext { call_id: call_id.to_owned(), client_id, ..context() };
+        fake.run(|| <Chaos as Inventory>::push(&context, InventoryPushRequest::default()))
+    };
+    let refusing = || behaving("sometimes").config("other", "refuse");
+    let mut some = refusing().config("share", "30");
+    let refused = (0..1000).filter(|number| call(&mut some, &number.to_string(), 1).is_err()).count();
+    assert!((250..350).contains(&refused), "{refused} of 1000");
+    let mut one = refusing().config("client", "13");
+    assert!(call(&mut one, "a", 13).is_err() && call(&mut one, "a", 14).is_ok());
+    assert!(call(&mut behaving("sometimes").config("other", "sometimes"), "a", 1).is_err());
+}

@@ -104,6 +104,7 @@ async fn perform(endpoint: Endpoint, ask: &Ask, body: &mut Incoming) -> Outcome 
         Endpoint::Releases => releases::list(ask),
         Endpoint::Deploy => releases::deploy(ask, body).await,
         Endpoint::Release => releases::show(ask),
+        Endpoint::Diff => releases::diff(ask).await,
         Endpoint::Activate => releases::activate(ask, body).await,
         Endpoint::Rollback => releases::rollback(ask, body).await,
         Endpoint::Receipts => releases::receipts(ask),

@@ -10,7 +10,7 @@ use super::ask::{Ask, from_json};
 use super::body::{self, Incoming};
 use super::problem::Problem;
 use super::{Outcome, json, ok};
-use crate::control::{Candidate, Spec, Wish};
+use crate::control::{Candidate, Diff, Spec, Wish};
 use crate::store::{Channel, Expected, Move, Release, ReleaseSpec, Share, StoreError, Timestamp};
 
 /// A release as administrators see it.
@@ -85,6 +85,48 @@ pub(super) async fn delete(ask: &Ask) -> Outcome {
     ask.control.store.delete_release(channel, number, &ask.who.name).await?;
     tracing::info!(who = ask.who.name, channel, release = number, "removed a release");
     ok(&serde_json::json!({"channel": channel, "removed": [number]}))
+}
+
+/// What differs between two releases, as `from` and `to` name them.
+#[derive(Serialize)]
+struct Differing<'a> {
+    channel: &'a str,
+    #[serde(flatten)]
+    diff: Diff,
+}
+
+pub(super) async fn diff(ask: &Ask) -> Outcome {
+    let query = ask.query(&["from", "to"])?;
+    let channel = ask.channel()?;
+    let (from, to) = sides(&channel.name, channel.active, channel.previous, query.value("from")?, query.value("to")?)?;
+    let diff = ask.control.diff(&channel.name, from, to).await?;
+    ok(&Differing { channel: &channel.name, diff })
+}
+
+/// Which two are compared: those that are named; the active one with the one that is named; or else the one to roll back to
+/// with the active one.
+fn sides(
+    channel: &str,
+    active: Option<u64>,
+    previous: Option<u64>,
+    from: Option<u64>,
+    to: Option<u64>,
+) -> Result<(u64, u64), Problem> {
+    match (from, to, active, previous) {
+        (Some(from), Some(to), ..) => Ok((from, to)),
+        (Some(one), None, Some(active), _) | (None, Some(one), Some(active), _) => Ok((active, one)),
+        (None, None, Some(active), Some(previous)) => Ok((previous, active)),
+        (_, _, None, _) => Err(nothing_to_compare(format!(
+            "channel {channel} has no active release to compare with; name two releases (`wharf releases {channel}` lists them)"
+        ))),
+        (None, None, Some(active), None) => Err(nothing_to_compare(format!(
+            "channel {channel} has no release before {active} to compare with; name one (`wharf releases {channel}` lists them)"
+        ))),
+    }
+}
+
+fn nothing_to_compare(message: String) -> Problem {
+    Problem::new(StatusCode::CONFLICT, "nothing-to-compare", message)
 }
 
 /// Takes a component and makes a release of it.

@@ -11,10 +11,11 @@ use tokio::sync::watch;
 
 use super::writer::Bell;
 use super::{
-    Channel, Desired, DesiredChannel, Digest, KeyKind, Mode, NewChannel, Release, Store, StoreError, Timestamp, Watch,
+    Changes, Channel, Desired, DesiredChannel, Digest, KeyKind, Mode, NewChannel, Release, Store, StoreError,
+    Timestamp, Watch,
 };
 
-use rows::{answering_releases, channels, find_release, one_channel, read_release, to_json};
+use rows::{Which, answering_releases, channels, find_release, one_channel, read_release, to_json};
 
 impl Store {
     /// The newest revision; changes after every committed change. Read [`Store::desired`] then.
@@ -23,24 +24,25 @@ impl Store {
         self.inner.desired.clone()
     }
 
-    /// All channels with the releases that answer, as of one revision. Takes milliseconds for thousands of channels.
+    /// All channels with the releases that answer, as of one revision. Takes some ten milliseconds for thousands of channels.
     pub fn desired(&self) -> Result<Desired, StoreError> {
+        self.read_at_once(|db| Ok(Desired { channels: answering(db, Which::All)?, revision: revision(db)? }))
+    }
+
+    /// What changed after a revision; all channels without one. Takes as long as there are changes to read, and a
+    /// millisecond for the names of thousands of channels.
+    pub fn desired_since(&self, known: Option<u64>) -> Result<Changes, StoreError> {
         self.read_at_once(|db| {
-            let channels = channels(db, None)?;
-            let mut answering = answering_releases(db)?;
-            let channels = channels.into_iter().map(|channel| {
-                let mut release = |number: u64| answering.remove(&(channel.name.clone(), number));
-                let active = channel.active.and_then(&mut release);
-                let canary = channel.canary.and_then(|canary| release(canary.release));
-                DesiredChannel { channel, active, canary }
-            });
-            Ok(Desired { channels: channels.collect(), revision: revision(db)? })
+            let mut names = db.prepare_cached("SELECT name FROM channel")?;
+            let names = names.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+            let changed = answering(db, known.map_or(Which::All, Which::ChangedAfter))?;
+            Ok(Changes { revision: revision(db)?, names, changed })
         })
     }
 
     /// One channel, if it exists.
     pub fn channel(&self, name: &str) -> Result<Option<Channel>, StoreError> {
-        self.read_at_once(|db| Ok(channels(db, Some(name))?.pop()))
+        self.read_at_once(|db| Ok(channels(db, Which::Named(name))?.pop()))
     }
 
     /// Makes a channel without releases. Fails with `Exists` or `HostTaken`.
@@ -159,6 +161,18 @@ impl Store {
         });
         change.await
     }
+}
+
+/// Channels with the releases that answer on them.
+fn answering(db: &Connection, which: Which<'_>) -> Result<Vec<DesiredChannel>, StoreError> {
+    let mut answering = answering_releases(db, which)?;
+    let channels = channels(db, which)?.into_iter().map(|channel| {
+        let mut release = |number: u64| answering.remove(&(channel.name.clone(), number));
+        let active = channel.active.and_then(&mut release);
+        let canary = channel.canary.and_then(|canary| release(canary.release));
+        DesiredChannel { channel, active, canary }
+    });
+    Ok(channels.collect())
 }
 
 pub(super) fn revision(db: &Connection) -> Result<u64, StoreError> {

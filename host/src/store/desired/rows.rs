@@ -2,21 +2,43 @@
 
 use std::collections::BTreeMap;
 
+use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::store::{Canary, Channel, KeyRecord, Release, StoreError};
 
 pub(super) fn one_channel(db: &Connection, name: &str) -> Result<Channel, StoreError> {
-    channels(db, Some(name))?.pop().ok_or_else(|| StoreError::NoChannel(name.to_owned()))
+    channels(db, Which::Named(name))?.pop().ok_or_else(|| StoreError::NoChannel(name.to_owned()))
 }
 
-/// One channel, or all of them by name. Three statements, however many channels there are.
-pub(super) fn channels(db: &Connection, name: Option<&str>) -> Result<Vec<Channel>, StoreError> {
-    let only = |column| {
-        if name.is_some() { format!("WHERE {column} = ?") } else { String::new() }
-    };
-    let (by_name, by_channel) = (only("name"), only("channel"));
-    let params = || rusqlite::params_from_iter(name);
+/// Which channels to read.
+#[derive(Clone, Copy)]
+pub(super) enum Which<'a> {
+    All,
+    Named(&'a str),
+    /// Those of which something changed after this revision.
+    ChangedAfter(u64),
+}
+
+impl Which<'_> {
+    /// The condition on a table's column that names the channel, and its parameter.
+    fn condition(self, column: &str) -> (String, Option<Value>) {
+        match self {
+            Self::All => (String::new(), None),
+            Self::Named(name) => (format!("WHERE {column} = ?"), Some(name.to_owned().into())),
+            Self::ChangedAfter(revision) => (
+                format!("WHERE {column} IN (SELECT name FROM channel WHERE changed > ?)"),
+                Some(revision.cast_signed().into()),
+            ),
+        }
+    }
+}
+
+/// Channels by name. Three statements, however many channels there are.
+pub(super) fn channels(db: &Connection, which: Which<'_>) -> Result<Vec<Channel>, StoreError> {
+    let (by_channel, parameter) = which.condition("channel");
+    let (by_name, _) = which.condition("name");
+    let params = || rusqlite::params_from_iter(parameter.iter());
 
     let mut hosts: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut rows = db.prepare_cached(&format!("SELECT channel, host FROM host {by_channel} ORDER BY host"))?;
@@ -77,14 +99,18 @@ pub(super) fn find_release(db: &Connection, channel: &str, number: u64) -> Resul
     row.query_row(params![channel, number.cast_signed()], |row| Ok(read_release(row))).optional()?.transpose()
 }
 
-/// The active releases and candidates of all channels. A cross join is done from left to right: two rows to look up for
+/// The active releases and candidates of these channels. A cross join is done from left to right: two rows to look up for
 /// each channel, instead of all releases that there are.
-pub(super) fn answering_releases(db: &Connection) -> Result<BTreeMap<(String, u64), Release>, StoreError> {
-    let mut rows = db.prepare_cached(
+pub(super) fn answering_releases(
+    db: &Connection,
+    which: Which<'_>,
+) -> Result<BTreeMap<(String, u64), Release>, StoreError> {
+    let (by_name, parameter) = which.condition("c.name");
+    let mut rows = db.prepare_cached(&format!(
         "SELECT r.channel, r.number, r.created, r.spec FROM channel c
-         CROSS JOIN release r ON r.channel = c.name AND r.number IN (c.active, c.canary)",
-    )?;
-    let releases = rows.query_and_then([], read_release)?;
+         CROSS JOIN release r ON r.channel = c.name AND r.number IN (c.active, c.canary) {by_name}"
+    ))?;
+    let releases = rows.query_and_then(rusqlite::params_from_iter(parameter.iter()), read_release)?;
     releases.map(|release| release.map(|release| ((release.channel.clone(), release.number), release))).collect()
 }
 

@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Digest, KeyKind, KeyRecord, Mode, Release, Timestamp};
@@ -163,6 +165,17 @@ pub struct Desired {
     pub revision: u64,
     /// All channels by name, each with the releases that answer.
     pub channels: Vec<DesiredChannel>,
+}
+
+/// What changed of it since a revision.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Changes {
+    /// The revision that this leads to.
+    pub revision: u64,
+    /// All channels that there are.
+    pub names: HashSet<String>,
+    /// Those that are new or changed, by name.
+    pub changed: Vec<DesiredChannel>,
 }
 
 /// A channel and the releases that answer on it.

@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 use super::words::words;
 
 pub use change::{By, Change, Expected, Move, Receipt, Swapped};
-pub use channel::{Canary, Channel, Desired, DesiredChannel, NewChannel, Share, Watch};
+pub use channel::{Canary, Changes, Channel, Desired, DesiredChannel, NewChannel, Share, Watch};
 pub use release::{Grants, LimitOverrides, PreflightMark, Release, ReleaseSpec, SecretRef, SecretVersion};
 
 /// Milliseconds since 1970 (UTC).

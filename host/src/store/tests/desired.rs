@@ -110,3 +110,37 @@ async fn a_deleted_channel_takes_everything_with_it_but_its_numbers() {
     assert_eq!(store.secret("acme", "s", SecretVersion::Latest).unwrap(), None);
     assert_eq!(with_releases(&store, 1).await[0].number, 3);
 }
+
+#[tokio::test]
+async fn every_change_is_among_the_changes_since_the_revision_before_and_nothing_else_is() {
+    let (_dir, store) = fresh().await;
+    store.create_channel(channel("bolt")).await.unwrap();
+    with_releases(&store, 3).await;
+    let names = |changes: &Changes| -> Vec<String> {
+        changes.changed.iter().map(|changed| changed.channel.name.clone()).collect()
+    };
+    let all = store.desired_since(None).unwrap();
+    assert_eq!((names(&all), all.names.len()), (vec!["acme".to_owned(), "bolt".to_owned()], 2));
+    assert_eq!(all.changed, store.desired().unwrap().channels);
+    let watch = Watch { calls: Some(5), ..Watch::default() };
+    for step in 0..8 {
+        let known = store.desired_since(None).unwrap().revision;
+        match step {
+            0 => drop(store.set_mode("acme", Mode::Production).await.unwrap()),
+            1 => drop(store.set_hosts("acme", vec!["new.example.com".into()]).await.unwrap()),
+            2 => drop(store.set_hosts("acme", Vec::new()).await.unwrap()),
+            3 => drop(store.rotate_key("acme", KeyKind::Sdk, Digest::of(b"new"), None).await.unwrap()),
+            4 => drop(store.set_watch("acme", watch).await.unwrap()),
+            5 => drop(swap(&store, Move::Activate(1)).await),
+            6 => drop(swap(&store, Move::Canary { release: 2, share: Share::of(100).unwrap() }).await),
+            _ => drop(swap(&store, Move::Promote(None)).await),
+        }
+        let changes = store.desired_since(Some(known)).unwrap();
+        assert_eq!(names(&changes), ["acme"], "step {step}");
+        assert_eq!(changes.changed[0], store.desired().unwrap().channels[0], "step {step}");
+    }
+    store.put_secret("acme", "s", "value".into()).await.unwrap();
+    store.delete_channel("bolt").await.unwrap();
+    let changes = store.desired_since(Some(store.desired().unwrap().revision)).unwrap();
+    assert_eq!(changes.names, ["acme".to_owned()].into());
+}

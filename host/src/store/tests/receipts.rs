@@ -53,6 +53,20 @@ async fn what_the_node_itself_changed_last_is_told_until_somebody_else_does() {
 }
 
 #[tokio::test]
+async fn what_has_become_active_lately_is_told_unless_it_came_back() {
+    let (_dir, store) = fresh().await;
+    with_releases(&store, 2).await;
+    let before = Timestamp::now();
+    assert!(store.swapped_since(before.before(Duration::from_hours(1))).unwrap().is_empty());
+    swap(&store, Move::Activate(1)).await;
+    swap(&store, Move::Activate(2)).await;
+    assert_eq!(store.swapped_since(before).unwrap(), ["acme".to_owned()].into());
+    assert!(store.swapped_since(Timestamp::now().after(Duration::from_secs(1))).unwrap().is_empty());
+    swap(&store, Move::Rollback).await;
+    assert!(store.swapped_since(before).unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn the_oldest_receipts_beyond_what_is_kept_go() {
     let (_dir, store) = fresh().await;
     let fill = |db: &Connection| {
