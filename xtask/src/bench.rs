@@ -7,16 +7,36 @@ use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 
 use crate::node::Node;
-use crate::{build, say};
+use crate::{build, publish, say};
 
 const ROUNDS: usize = 5;
 
-pub(crate) fn run(requests: usize) -> anyhow::Result<()> {
+/// What can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum What {
+    /// A call, against the same handler written natively.
+    Latency,
+    /// Start-up time and memory with many channels.
+    Channels,
+    /// From the wish to activate a release to its first answer.
+    Publish,
+}
+
+pub(crate) fn run(what: Option<What>, requests: usize) -> anyhow::Result<()> {
     // In one go: built apart, cargo would compile the host twice for different sets of features.
     let programs = build::release(&["wharf"], &["--bins", "--example", "native_inventory"])?;
     build::plugins()?;
-    latency(&programs, requests)?;
-    channels(&programs)
+    let wanted = |one| what.is_none_or(|what| what == one);
+    if wanted(What::Latency) {
+        latency(&programs, requests)?;
+    }
+    if wanted(What::Channels) {
+        channels(&programs)?;
+    }
+    if wanted(What::Publish) {
+        publish::run(&programs)?;
+    }
+    Ok(())
 }
 
 /// Median and 99th percentile of one keep-alive connection.

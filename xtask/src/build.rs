@@ -57,8 +57,9 @@ pub(crate) fn plugins() -> anyhow::Result<Vec<String>> {
     Ok(names)
 }
 
-/// Builds the plugins, then runs every test of the workspace, doc tests among them.
-pub(crate) fn test(filter: &[String]) -> anyhow::Result<()> {
+/// Builds the plugins, then runs every test of the workspace, doc tests among them. In their long form some tests do more
+/// of the same, and what they count is shown.
+pub(crate) fn test(long: bool, filter: &[String]) -> anyhow::Result<()> {
     plugins()?;
     {
         // In one go: built apart, cargo would compile much of it twice for different sets of features.
@@ -66,7 +67,14 @@ pub(crate) fn test(filter: &[String]) -> anyhow::Result<()> {
         run(&mut cargo(&["build", "--locked", "--workspace", "--bins", "--tests"]))?;
     }
     let _step = say::step("running the tests");
-    run(cargo(&["test", "--locked", "--workspace", "--no-fail-fast"]).args(filter))
+    let mut command = cargo(&["test", "--locked", "--workspace", "--no-fail-fast"]);
+    command.args(filter);
+    if long {
+        command.env("WHARF_TEST_LONG", "1");
+        let own: &[&str] = if filter.iter().any(|part| part == "--") { &[] } else { &["--"] };
+        command.args(own).arg("--nocapture");
+    }
+    run(&mut command)
 }
 
 /// Builds the programs as they are shipped; gives the folder that they are in.

@@ -4,6 +4,7 @@ mod bench;
 mod build;
 mod demo;
 mod node;
+mod publish;
 mod say;
 
 use clap::{Parser, Subcommand};
@@ -27,12 +28,18 @@ enum Chore {
     },
     /// Build the plugins and run all tests.
     Test {
+        /// Swap, kill and try more often: some minutes, and what was counted is printed.
+        #[arg(long)]
+        long: bool,
         /// Passed on to `cargo test`, such as a part of a test's name.
         #[arg(trailing_var_arg = true)]
         filter: Vec<String>,
     },
-    /// Measure: latency against the same handler written natively, memory per idle channel, start-up time.
+    /// Measure: latency against the same handler written natively, memory per idle channel, start-up time, and how long a
+    /// release takes to answer its first call.
     Bench {
+        /// Only this.
+        what: Option<bench::What>,
         /// Requests of each measurement.
         #[arg(long, default_value_t = 3000)]
         requests: usize,
@@ -43,7 +50,7 @@ fn main() -> anyhow::Result<()> {
     match Args::parse().chore {
         Chore::Plugins => build::plugins().map(|_| ()),
         Chore::Demo { exit } => demo::run(exit),
-        Chore::Test { filter } => build::test(&filter),
-        Chore::Bench { requests } => bench::run(requests),
+        Chore::Test { long, filter } => build::test(long, &filter),
+        Chore::Bench { what, requests } => bench::run(what, requests),
     }
 }

@@ -22,7 +22,7 @@ fn bad_ones(files: &Files) -> Vec<Bad> {
     let bad = |what, file, says| Bad { what, file, settings: &[], says };
     let written = |name: &str, bytes: &[u8]| files.write(name, bytes);
     let chaos = plugin("chaos").to_str().unwrap().to_owned();
-    let mut all = vec![
+    vec![
         bad("an illegal export", written("export.wasm", &empty_export("wharf:channel/refunds@0.1.0")), "exports"),
         bad("garbage", written("garbage.wasm", b"not a component at all"), "is not a WebAssembly component"),
         bad(
@@ -35,11 +35,8 @@ fn bad_ones(files: &Files) -> Vec<Bad> {
             written("bomb.wasm", &exporting("wharf:channel/inventory@0.1.0", &hard_code())),
             "too hard to compile",
         ),
-    ];
-    if PREFLIGHT {
-        all.push(Bad { settings: &["--set", "behaviour=trap"], ..bad("a trap in preflight", chaos, "trapped") });
-    }
-    all
+        Bad { settings: &["--set", "behaviour=trap"], ..bad("a trap", chaos, "preflight failed") },
+    ]
 }
 
 #[test]
@@ -85,6 +82,3 @@ fn refused(host: &Host, bad: &Bad) {
     assert_eq!(code, Some(1), "{}: {said}", bad.what);
     assert!(told(&said).contains(bad.says), "{}: {said}", bad.what);
 }
-
-/// Whether a deploy tries the conformance cases first.
-const PREFLIGHT: bool = false;
