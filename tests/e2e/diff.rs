@@ -116,3 +116,20 @@ fn a_component_that_cannot_be_read_is_unknown_and_no_error() {
     let people = String::from_utf8(host.cli(&["diff", "acme", "1", "3"]).stdout).unwrap();
     assert!(people.contains("? exports: unknown"), "{people}");
 }
+
+#[test]
+fn a_deploy_says_what_it_changes_against_the_active_release() {
+    let host = Host::start();
+    host.channel("acme");
+    let [echo, reference] = ["echo", "reference"].map(|name| plugin(name).to_str().unwrap().to_owned());
+    assert_eq!(host.wharf(&["deploy", "acme", &echo, "--set", "a=1"])["changes"], Value::Null);
+    let second = host.wharf(&["deploy", "acme", &echo, "--set", "a=2", "--no-activate"])["changes"].clone();
+    assert_eq!((changes(&second), &second["from"]), (vec!["config a 1 2".to_owned()], &json!(1)));
+    let third = host.wharf(&["deploy", "acme", &reference, "--set", "a=1"])["changes"].clone();
+    assert_eq!(third["from"], 1, "the second was never active");
+    // What a deploy told is what the two releases differ by afterwards.
+    assert_eq!(changes(&third), changes(&host.wharf(&["diff", "acme", "1", "3"])));
+    let same = host.cli(&["deploy", "acme", &reference, "--set", "a=1"]);
+    let people = String::from_utf8(same.stdout).unwrap();
+    assert!(people.contains("nothing differs from release 3"), "{people}");
+}

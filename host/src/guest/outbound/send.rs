@@ -89,21 +89,37 @@ impl Sender {
     fn admit(&mut self, request: &mut Request<WasiBody>) -> Result<Target, Error> {
         let target = Target::of(request)?;
         if target.scheme != Scheme::HTTPS && !self.shared.limits.allow_http {
-            tracing::info!(channel = %self.environment.channel, host = target.host, "refused a request: plain http is off (outbound.allow-http)");
-            return Err(Error::HttpRequestDenied);
+            return Err(self.refuse(&target, "plain http is off (outbound.allow-http)", Error::HttpRequestDenied));
         }
         let usual = target.usual_port();
         if !self.environment.hosts.iter().any(|pattern| pattern.grants(&target.host, target.port, usual)) {
-            tracing::info!(channel = %self.environment.channel, host = target.host, port = target.port, "refused a request: the host is not granted");
-            return Err(Error::HttpRequestDenied);
+            return Err(self.refuse(&target, "the host is not granted", Error::HttpRequestDenied));
         }
         if self.sent >= self.shared.limits.requests {
-            tracing::info!(channel = %self.environment.channel, "refused a request: the limit of a call is reached (outbound.requests)");
-            return Err(Error::ConnectionLimitReached);
+            let why = "the limit of a call is reached (outbound.requests)";
+            return Err(self.refuse(&target, why, Error::ConnectionLimitReached));
         }
-        self.put_secrets(request)?;
+        if let Err(mut why) = self.put_secrets(request) {
+            // What the guest takes for a name may be a value that it was sent back.
+            if let Some(redactor) = self.environment.redactor(&self.store) {
+                redactor.redact(&mut why, false);
+            }
+            return Err(self.refuse(&target, &why, Error::HttpRequestDenied));
+        }
         self.sent += 1;
         Ok(target)
+    }
+
+    /// Says why a request is not sent: a live call's operator in the node's log, an author who tries a component out in the
+    /// call's.
+    fn refuse(&mut self, target: &Target, why: &str, error: Error) -> Error {
+        let (host, port) = (&target.host, target.port);
+        if self.environment.effects.scratch().is_some() {
+            self.refused.push(format!("refused a request to {host}:{port}: {why}"));
+        } else {
+            tracing::info!(channel = %self.environment.channel, host, port, "refused a request: {why}");
+        }
+        error
     }
 
     /// What stands in a header for a secret: its value, if the release names it. Without effects nothing leaves, so that the
@@ -115,18 +131,16 @@ impl Sender {
         }
     }
 
-    /// Replaces each `{{secret:NAME}}` in header values. The values never enter the guest.
-    fn put_secrets(&self, request: &mut Request<WasiBody>) -> Result<(), Error> {
+    /// Replaces each `{{secret:NAME}}` in header values. The values never enter the guest. The error says why not.
+    fn put_secrets(&self, request: &mut Request<WasiBody>) -> Result<(), String> {
         for value in request.headers_mut().values_mut() {
             let Ok(text) = value.to_str() else { continue };
             if !text.contains(MARK) {
                 continue;
             }
-            let filled = fill(text, |name| self.secret(name)).map_err(|name| {
-                tracing::info!(channel = %self.environment.channel, secret = name, "refused a request: the release does not name this secret, or it is not set");
-                Error::HttpRequestDenied
-            })?;
-            *value = HeaderValue::try_from(filled).map_err(|_| Error::HttpRequestDenied)?;
+            let filled = fill(text, |name| self.secret(name))
+                .map_err(|name| format!("the release does not name the secret {name:?}, or it is not set"))?;
+            *value = HeaderValue::try_from(filled).map_err(|_| "a secret's value cannot be in a header".to_owned())?;
             value.set_sensitive(true);
         }
         Ok(())
@@ -174,7 +188,8 @@ impl WasiHttpHooks for Sender {
     ) -> Box<dyn Future<Output = SendResult> + Send> {
         let admitted = self.admit(&mut request);
         if let Some(scratch) = self.environment.effects.scratch() {
-            let answer = self.recorded(&Arc::clone(scratch), admitted.map(|_| ()), request);
+            let scratch = Arc::clone(scratch);
+            let answer = admitted.and_then(|_| self.recorded(&scratch, request));
             return Box::new(async move { answer });
         }
         let shared = Arc::clone(&self.shared);
