@@ -17,8 +17,12 @@ fn push() -> Value {
 #[test]
 fn a_call_that_outlives_the_drain_is_ended_and_the_receipt_says_so() {
     let host = Host::with_config("[call]\ndrain = \"500ms\"\n");
-    for (channel, settings) in [("sleeps", &["behaviour=sleep", "sleep_ms=5000"][..]), ("spins", &["behaviour=spin"])] {
+    for (channel, settings) in [("sleeps", &["behaviour=sleep", "sleep_ms=10000"][..]), ("spins", &["behaviour=spin"])]
+    {
         host.serving(channel, "chaos", settings);
+        let file = plugin("echo");
+        // Compiled beforehand: on a busy machine that may take longer than the call.
+        host.wharf(&["deploy", channel, file.to_str().unwrap(), "--no-activate"]);
         std::thread::scope(|scope| {
             let slow = scope.spawn(|| host.sdk(channel, "inventory_push", push()));
             let busy = || {
@@ -27,8 +31,7 @@ fn a_call_that_outlives_the_drain_is_ended_and_the_receipt_says_so() {
             };
             wait_for("the call to be under way", busy);
             let began = Instant::now();
-            let file = plugin("echo");
-            let receipt = host.wharf(&["deploy", channel, file.to_str().unwrap()])["receipt"].clone();
+            let receipt = host.wharf(&["activate", channel, "2"]);
             assert_eq!((&receipt["in_flight"], &receipt["killed"]), (&json!(1), &json!(1)), "{channel}: {receipt}");
             let drained = receipt["drain_ms"].as_u64().unwrap();
             assert!((500..3000).contains(&drained), "{channel}: {receipt}");

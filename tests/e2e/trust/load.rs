@@ -53,9 +53,9 @@ pub(super) fn under_load<T>(habits: &[Habit<'_>], work: impl FnOnce() -> T) -> (
     let habitually = |habit: Habit<'_>| {
         let (caller, mut memory, mut times) = (Caller::new(), 0, Vec::new());
         while !over.load(SeqCst) {
-            let began = Instant::now();
+            let start = Instant::now();
             habit(&caller, &mut memory);
-            times.push(began.elapsed());
+            times.push(start.elapsed());
             if times.len() == 1 {
                 begun.fetch_add(1, SeqCst);
             }

@@ -51,7 +51,7 @@ fn hundreds_of_swaps_under_load_lose_no_call_and_leave_no_memory_behind() {
     };
     let habits: [Habit<'_>; 4] =
         [&swapped, &swapped, &|caller, _| assert_eq!(caller.make(&small).code(), "STOCK"), &|caller, _| {
-            assert_eq!(caller.make(&large).ok(200)["orders"].as_array().unwrap().len(), 3)
+            assert_eq!(caller.make(&large).ok(200)["orders"].as_array().unwrap().len(), 3);
         }];
     let began = Instant::now();
     let mut resident_kib = Vec::new();
