@@ -18,6 +18,7 @@ use crate::control::Spec;
 use crate::store::new_id;
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct Deploy {
     /// The channel
     pub(super) name: String,

@@ -23,6 +23,7 @@ pub(super) struct Drained {
 #[derive(Debug, Clone)]
 pub(super) struct Draining {
     pub(super) in_flight: u32,
+    began: Instant,
     end: watch::Receiver<Option<Drained>>,
 }
 
@@ -34,8 +35,9 @@ impl Draining {
         ended.ok().and_then(|drained| *drained).unwrap_or(Drained { in_flight: self.in_flight, ..Drained::default() })
     }
 
-    fn is_over(&self) -> bool {
-        self.end.borrow().is_some()
+    /// Whether it has drained, and whoever swapped it has asked how.
+    fn is_history(&self) -> bool {
+        self.end.borrow().is_some() && self.began.elapsed() > HISTORY
     }
 }
 
@@ -48,14 +50,17 @@ pub(super) struct Drains {
 /// A killed guest ends at its next epoch or wake-up; this long after the kill, nobody waits for it any more.
 const GRACE: Duration = Duration::from_secs(2);
 
+/// A receipt asks right after the swap; who publishes it may be another task.
+const HISTORY: Duration = Duration::from_mins(1);
+
 impl Drains {
     /// Lets no further call enter `release`, and ends those that are in it after `deadline`.
     pub(super) fn begin(&self, channel: &Arc<str>, release: &Arc<Release>, deadline: Duration) {
         let in_flight = u32::try_from(release.traffic.retire()).unwrap_or(u32::MAX);
         let (tell, end) = watch::channel(None);
         let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-        under_way.retain(|_, draining| !draining.is_over());
-        under_way.insert((Arc::clone(channel), release.number), Draining { in_flight, end });
+        under_way.retain(|_, draining| !draining.is_history());
+        under_way.insert((Arc::clone(channel), release.number), Draining { in_flight, began: Instant::now(), end });
         drop(under_way);
         let (channel, release) = (Arc::clone(channel), Arc::clone(release));
         tokio::spawn(async move {
@@ -64,7 +69,7 @@ impl Drains {
         });
     }
 
-    /// The release that went last under this number, unless it had drained before another began to.
+    /// The release that went last under this number.
     pub(super) fn of(&self, channel: &str, number: u64) -> Option<Draining> {
         let under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
         under_way.get(&(Arc::from(channel), number)).cloned()

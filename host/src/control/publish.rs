@@ -48,18 +48,17 @@ impl Control {
         let began = Instant::now();
         // What rests has to be tried again although nothing changed.
         let known = (shown.revision > 0 && !publishing.unfinished()).then_some(shown.revision);
-        let changes = self.store.desired_since(known)?;
+        let news = self.store.desired_since(known)?;
         if known.is_none() {
-            publishing.failed.retain(|digest, _| changes.changed.iter().any(|wanted| uses(wanted, digest)));
+            publishing.failed.retain(|digest, _| news.changed.iter().any(|wanted| uses(wanted, digest)));
         }
         // A release that was new when the node went down is still on trial when it comes back.
         let since = Timestamp::now().before(self.config.release.watch_time);
         let new = if shown.is_empty() { self.store.swapped_since(since)? } else { HashSet::new() };
-        let changed: HashSet<_> = changes.changed.iter().map(|wanted| wanted.channel.name.clone()).collect();
-        let stays =
-            |channel: &&Arc<Channel>| changes.names.contains(&*channel.name) && !changed.contains(&*channel.name);
+        let changed: HashSet<_> = news.changed.iter().map(|wanted| wanted.channel.name.clone()).collect();
+        let stays = |channel: &&Arc<Channel>| news.names.contains(&*channel.name) && !changed.contains(&*channel.name);
         let mut channels: Vec<_> = shown.channels().filter(stays).cloned().collect();
-        for wanted in changes.changed {
+        for wanted in news.changed {
             let before = shown.channel(&wanted.channel.name);
             let (watch, previous) = (wanted.channel.watch, wanted.channel.previous);
             let channel = self.channel(before.map(AsRef::as_ref), &mut publishing, wanted).await;
@@ -68,9 +67,9 @@ impl Control {
             channels.push(Arc::new(channel));
         }
         let count = channels.len();
-        self.tables.publish(Table::new(changes.revision, channels));
+        self.tables.publish(Table::new(news.revision, channels));
         self.retire(&shown);
-        let (revision, us) = (changes.revision, began.elapsed().as_micros());
+        let (revision, us) = (news.revision, began.elapsed().as_micros());
         let (changed, failed) = (changed.len(), publishing.failed.len());
         tracing::debug!(revision, channels = count, changed, failed, us, "published");
         Ok(())

@@ -87,6 +87,11 @@ impl Problem {
         }
     }
 
+    /// Nothing that a caller could help: worth another try after some seconds.
+    fn later(seconds: u32, code: &'static str, message: &'static str, outcome: &'static str) -> Self {
+        Self { retry_after: Some(seconds), ..Self::new(503, code, message, outcome) }
+    }
+
     /// A body that is not what it should be.
     pub(super) fn malformed(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(400, "HOST_MALFORMED", message, "malformed")
@@ -188,40 +193,24 @@ impl Problem {
             Fault::Refused(refusal) => {
                 Self { code: refusal.code.clone().into(), ..Self::new(422, "", refusal.message.clone(), "refused") }
             }
-            Fault::RetryLater(seconds) => Self {
-                retry_after: Some(seconds.unwrap_or(RETRY_SOON)),
-                ..Self::new(503, "HOST_RETRY_LATER", "The channel asks to be called again later.", "retry-later")
-            },
-            Fault::Busy(_) => Self {
-                retry_after: Some(RETRY_SOON),
-                ..Self::new(503, "HOST_BUSY", "Too many calls at the same time.", "busy")
-            },
-            Fault::NoRelease => Self {
-                retry_after: Some(RETRY_SOON),
-                ..Self::new(
-                    503,
-                    "HOST_UNAVAILABLE",
-                    "The channel has nothing deployed that could answer.",
-                    "unavailable",
-                )
-            },
-            Fault::Resting(seconds) => Self {
-                retry_after: Some(*seconds),
-                ..Self::new(
-                    503,
-                    "HOST_BUSY",
-                    "The channel's plugin failed again and again; it is called again soon.",
-                    "resting",
-                )
-            },
-            Fault::Replaced(_) => Self {
-                retry_after: Some(RETRY_SOON),
-                ..Self::new(503, "HOST_REPLACED", "The channel's plugin was replaced during the call.", "replaced")
-            },
-            Fault::Draining => Self {
-                retry_after: Some(RETRY_SOON),
-                ..Self::new(503, "HOST_UNAVAILABLE", "This node is stopping.", "unavailable")
-            },
+            Fault::RetryLater(seconds) => {
+                let message = "The channel asks to be called again later.";
+                Self::later(seconds.unwrap_or(RETRY_SOON), "HOST_RETRY_LATER", message, "retry-later")
+            }
+            Fault::Busy(_) => Self::later(RETRY_SOON, "HOST_BUSY", "Too many calls at the same time.", "busy"),
+            Fault::NoRelease => {
+                let message = "The channel has nothing deployed that could answer.";
+                Self::later(RETRY_SOON, "HOST_UNAVAILABLE", message, "unavailable")
+            }
+            Fault::Resting(seconds) => {
+                let message = "The channel's plugin failed again and again; it is called again soon.";
+                Self::later(*seconds, "HOST_BUSY", message, "resting")
+            }
+            Fault::Replaced(_) => {
+                let message = "The channel's plugin was replaced during the call.";
+                Self::later(RETRY_SOON, "HOST_REPLACED", message, "replaced")
+            }
+            Fault::Draining => Self::later(RETRY_SOON, "HOST_UNAVAILABLE", "This node is stopping.", "unavailable"),
             Fault::Host(_) => Self::host(fault.to_string()),
         };
         problem.bearing = Bearing::of(fault);

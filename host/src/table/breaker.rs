@@ -5,7 +5,7 @@
 //! for twice as long each time the probe fails.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -18,7 +18,8 @@ use crate::config;
 pub struct Breakers {
     settings: config::Breaker,
     began: Instant,
-    all: [Breaker; Work::COUNT],
+    /// Made with the first call: most channels of a node are idle, and all breakers of one take more than a kilobyte.
+    all: OnceLock<Box<[Breaker; Work::COUNT]>>,
 }
 
 /// How a breaker stands, for administrators.
@@ -54,12 +55,12 @@ struct Breaker {
 impl Breakers {
     /// Closed breakers.
     pub fn new(settings: config::Breaker) -> Self {
-        Self { settings, began: Instant::now(), all: Default::default() }
+        Self { settings, began: Instant::now(), all: OnceLock::new() }
     }
 
     /// Whether work may be done now; if not, the whole seconds after which it is worth another try.
     pub fn pass(&self, work: Work) -> Result<(), u32> {
-        let breaker = &self.all[work.index()];
+        let Some(breaker) = self.known(work) else { return Ok(()) };
         let until = breaker.open_until.load(Ordering::Relaxed);
         if until == 0 {
             return Ok(());
@@ -80,10 +81,11 @@ impl Breakers {
 
     /// Tells how a call ended; true when its fault opened the breaker.
     pub fn tell(&self, work: Work, fault: bool) -> bool {
-        let (breaker, settings) = (&self.all[work.index()], &self.settings);
+        let settings = &self.settings;
         if settings.faults == 0 {
             return false;
         }
+        let breaker = &self.all.get_or_init(Box::default)[work.index()];
         let now = self.now();
         let slot = now / self.bucket();
         breaker.count(slot, fault);
@@ -122,14 +124,14 @@ impl Breakers {
     /// Closes one breaker, or all; gives how many were open.
     pub fn reset(&self, work: Option<Work>) -> usize {
         let chosen = Work::all().filter(|candidate| work.is_none_or(|work| work == *candidate));
-        chosen.filter(|work| self.all[work.index()].close()).count()
+        chosen.filter_map(|work| self.known(work)).filter(|breaker| breaker.close()).count()
     }
 
     /// Those that are open.
     pub fn open(&self) -> Vec<OpenBreaker> {
         let now = self.now();
         let all = Work::all().filter_map(|work| {
-            let breaker = &self.all[work.index()];
+            let breaker = self.known(work)?;
             let until = breaker.open_until.load(Ordering::Relaxed);
             (until != 0).then(|| OpenBreaker {
                 interaction: work.name(),
@@ -138,6 +140,10 @@ impl Breakers {
             })
         });
         all.collect()
+    }
+
+    fn known(&self, work: Work) -> Option<&Breaker> {
+        self.all.get().map(|all| &all[work.index()])
     }
 
     fn now(&self) -> u64 {

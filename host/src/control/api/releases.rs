@@ -141,8 +141,8 @@ pub(super) async fn deploy(ask: &Ask, body: &mut Incoming) -> Outcome {
         (body::read(body, limit, &told).await?, spec)
     } else if let Ok(boundary) = multer::parse_boundary(content_type) {
         ask.query(&[])?;
-        // The component's own limit is its admission's; this one bounds what is held in memory.
-        let form = body::read(body, limit + body::LARGEST, &told).await?;
+        // The component's own limit is its admission's; this one bounds what is held in memory, cases to try included.
+        let form = body::read(body, limit + 2 * body::LARGEST, &told).await?;
         parts_of_form(form, boundary).await?
     } else {
         let message = "send multipart/form-data with the parts `component` and `spec`, or the component alone as application/wasm";
