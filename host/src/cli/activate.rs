@@ -6,27 +6,32 @@ use serde_json::{Value, json};
 use super::channel::path;
 use super::client::Client;
 use super::output::{Output, field, rows, table, time};
+use super::releases::number;
 use super::{Done, Server};
 use crate::store::Share;
 
 #[derive(Debug, Args)]
-#[command(group(ArgGroup::new("what").required(true).multiple(true).args(["number", "promote", "abort"])))]
+#[command(
+    group(ArgGroup::new("what").required(true).multiple(true).args(["number", "promote", "abort"])),
+    override_usage = "wharf activate [OPTIONS] <NAME> <NUMBER>\n       wharf activate [OPTIONS] <NAME> <--promote|--abort>"
+)]
 pub(super) struct Activate {
     /// The channel
     name: String,
     /// The release's number; with --promote or --abort it may be left out
+    #[arg(value_parser = number)]
     number: Option<u64>,
-    /// Give it only this share of the calls, such as 10%; the same order or document gets the same release
+    /// Give it only this share of the calls, such as 10%; the same order or document gets the same release. Said again, it changes the share
     #[arg(long, value_name = "SHARE", conflicts_with_all = ["promote", "abort"], requires = "number")]
     canary: Option<Share>,
     /// Let the canary answer all calls
     #[arg(long, conflicts_with = "abort")]
     promote: bool,
-    /// Take the canary back
+    /// Take the canary back: the active release answers all calls again
     #[arg(long)]
     abort: bool,
     /// Only if this release is active now; without it, only if nobody has changed anything meanwhile
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = number)]
     expected: Option<u64>,
     #[command(flatten)]
     how: How,
@@ -56,12 +61,16 @@ struct How {
 }
 
 #[derive(Debug, Args)]
+#[command(
+    after_help = "UNDER WAY: calls that were still on the release before when it was replaced. TOOK: until the last of them \
+    had ended. ENDED: those that Wharf had to end (call.drain)."
+)]
 pub(super) struct Receipts {
     /// The channel
     name: String,
     /// How many, from the newest
-    #[arg(long, value_name = "N", default_value_t = 20)]
-    limit: usize,
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
     #[command(flatten)]
     server: Server,
 }
@@ -107,15 +116,17 @@ impl Receipts {
         output.answer(&Client::new(&self.server)?.get(&path)?, |receipts| {
             let rows = rows(receipts, |receipt| {
                 let went = format!("{} → {}", field(receipt, "from"), field(receipt, "to"));
-                let calls = ["in_flight", "drain_ms", "killed"].map(|name| field(receipt, name)).join("/");
+                let [under_way, ended] = ["in_flight", "killed"].map(|name| field(receipt, name));
+                let took = receipt["drain_ms"].as_u64().map_or("-".to_owned(), |ms| format!("{ms} ms"));
                 let what = match receipt["share"].as_str() {
                     Some(share) => format!("{} {share}", field(receipt, "change")),
                     None => field(receipt, "change"),
                 };
-                [time(receipt, "at"), what, went, calls, field(receipt, "who"), field(receipt, "reason")]
+                let (who, why) = (field(receipt, "who"), field(receipt, "reason"));
+                [time(receipt, "at"), what, went, under_way, took, ended, who, why]
             });
             table(
-                ["WHEN", "WHAT", "RELEASE", "CALLS/MS/ENDED", "BY", "WHY"],
+                ["WHEN", "WHAT", "RELEASE", "UNDER WAY", "TOOK", "ENDED", "BY", "WHY"],
                 &rows,
                 "nothing was done to its releases yet",
             )

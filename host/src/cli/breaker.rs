@@ -1,7 +1,7 @@
 //! `wharf breaker …`
 
 use clap::Subcommand;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::channel::path;
 use super::client::Client;
@@ -17,7 +17,7 @@ pub(super) enum Command {
         #[command(flatten)]
         server: Server,
     },
-    /// Call them again at once
+    /// Close breakers: what they kept from the component is called again at once
     Reset {
         /// The channel
         name: String,
@@ -35,16 +35,31 @@ impl Command {
                 let answer = Client::new(&server)?.get(&format!("{}/breakers", path(&name)))?;
                 output.answer(&answer, |open| {
                     let rows = rows(open, |breaker| {
-                        ["interaction", "release", "openings", "probe_in_ms"].map(|name| field(breaker, name))
+                        let [interaction, release, openings] =
+                            ["interaction", "release", "openings"].map(|name| field(breaker, name));
+                        [interaction, release, openings, next_try(breaker)]
                     });
-                    table(["INTERACTION", "RELEASE", "OPENED", "NEXT TRY IN MS"], &rows, "no breaker is open")
+                    table(["INTERACTION", "RELEASE", "OPENED", "NEXT TRY"], &rows, "no breaker is open")
                 })
             }
             Self::Reset { name, interaction, server } => {
                 let wish = json!({"interaction": interaction});
                 let answer = Client::new(&server)?.post(&format!("{}/breakers/reset", path(&name)), Some(&wish))?;
-                output.answer(&answer, |reset| format!("closed {} breakers of channel {name}", field(reset, "closed")))
+                output.answer(&answer, |reset| match reset["closed"].as_u64() {
+                    Some(0) => format!("no breaker of channel {name} was open"),
+                    Some(1) => format!("closed 1 breaker of channel {name}"),
+                    _ => format!("closed {} breakers of channel {name}", field(reset, "closed")),
+                })
             }
         }
+    }
+}
+
+/// When a call may try again whether the component is better.
+fn next_try(breaker: &Value) -> String {
+    match breaker["probe_in_ms"].as_u64() {
+        None => "-".to_owned(),
+        Some(0) => "with the next call".to_owned(),
+        Some(ms) => format!("in {} s", ms.div_ceil(1000)),
     }
 }

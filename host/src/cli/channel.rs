@@ -21,7 +21,8 @@ pub(super) enum Command {
     },
     /// Show a channel
     Show(Named),
-    /// Change a channel: what it is for, its host names, when a new release is taken back
+    /// Change a channel: what it is for, its host names, when a new release is taken back. Thresholds are set together: those
+    /// that are left out are again as configured for the node
     Set(Box<Set>),
     /// Delete a channel with its releases, keys, secrets, stored values and queued notifications
     Delete(Named),
@@ -70,7 +71,7 @@ pub(super) struct Set {
 /// When a new release is taken back. What is given replaces all of it; what is then left out is as configured for the node
 #[derive(Debug, Default, Args)]
 struct WatchFlags {
-    /// Whether a release that fails is taken back by the node itself
+    /// Whether Wharf itself takes back a new release or a canary that fails too often
     #[arg(long, value_name = "on|off", value_parser = on_or_off)]
     automatic_return: Option<bool>,
     /// A new release is watched for this many calls at least
@@ -79,16 +80,16 @@ struct WatchFlags {
     /// A new release is watched for this long at least, such as 60s
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     watch_time: Option<Duration>,
-    /// Failed calls that are too many, such as 2%
+    /// The share of failed calls that is too many, such as 2%
     #[arg(long, value_name = "SHARE")]
     fault_rate: Option<Share>,
-    /// How many times as often as the release before it may fail
+    /// It is taken back only if it fails this many times as often as the release before it, such as 3
     #[arg(long, value_name = "N")]
     fault_factor: Option<f64>,
-    /// Fewer failed calls than this decide nothing
+    /// It is taken back only after this many failed calls
     #[arg(long, value_name = "N")]
     least_faults: Option<u32>,
-    /// Back to what is configured for the node
+    /// No thresholds of its own: as configured for the node (`wharf config`, under [release])
     #[arg(long)]
     usual_watch: bool,
 }
@@ -246,8 +247,34 @@ pub(super) fn canary(channel: &Value) -> String {
     format!("release {} for {}", field(canary, "release"), field(canary, "share"))
 }
 
+/// The channel's own thresholds, in the words of the options that set them.
 fn watch(watch: &Value) -> String {
     let own = watch.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
-    let own: Vec<_> = own.map(|(name, value)| format!("{name} {}", text(value))).collect();
-    if own.is_empty() { "as configured for the node".to_owned() } else { own.join(", ") }
+    let own: Vec<_> = own.map(|(name, value)| threshold(name, value)).collect();
+    let usual = "as configured for the node";
+    if own.is_empty() { usual.to_owned() } else { format!("{}; what else counts is {usual}", own.join(", ")) }
+}
+
+fn threshold(name: &str, value: &Value) -> String {
+    match (name, value.as_f64(), value.as_u64()) {
+        ("automatic", ..) => format!("automatic-return {}", if *value == true { "on" } else { "off" }),
+        ("fault_rate", Some(rate), _) => format!("fault-rate {}%", (rate * f64::from(Share::WHOLE)).round() / 100.0),
+        ("time_ms", _, Some(ms)) => format!("watch-time {}", humantime::format_duration(Duration::from_millis(ms))),
+        ("calls", ..) => format!("watch-calls {}", text(value)),
+        ("factor", ..) => format!("fault-factor {}", text(value)),
+        _ => format!("{} {}", name.replace('_', "-"), text(value)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thresholds_read_as_they_are_set() {
+        let own = json!({"automatic": false, "calls": null, "factor": 2.5, "fault_rate": 0.005, "time_ms": 300_000});
+        let told = watch(&own);
+        assert!(told.starts_with("automatic-return off, fault-factor 2.5, fault-rate 0.5%, watch-time 5m; "), "{told}");
+        assert_eq!(watch(&json!({"calls": null})), "as configured for the node");
+    }
 }

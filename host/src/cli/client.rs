@@ -132,7 +132,7 @@ fn token(server: &Server) -> Result<String, Failure> {
                 format!("cannot be read: {error}")
             };
             Err(Failure::Failed(format!(
-                "there is no token: {path} {why}; name the server's data directory with --data DIR, or set WHARF_TOKEN"
+                "there is no token: {path} {why}; run this in the folder where `wharf serve` runs, name its data directory with --data DIR, or set WHARF_TOKEN"
             )))
         }
     }

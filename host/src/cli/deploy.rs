@@ -1,7 +1,7 @@
 //! `wharf deploy`
 
 use std::fs;
-use std::io::{Cursor, Read};
+use std::io::{Cursor, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -28,7 +28,7 @@ pub(super) struct Deploy {
     /// Its manifest: config, grants, limits, secrets. Without this option, `wharf.toml` in the folder of FILE.wasm, if there is one
     #[arg(long, value_name = "FILE")]
     pub(super) manifest: Option<PathBuf>,
-    /// One config value over the manifest's; may be repeated
+    /// One config value over the manifest's; may be repeated. It is for this release alone: what an earlier deploy set is not kept
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = pair)]
     set: Vec<(String, String)>,
     /// A host that it may call, beside the manifest's; may be repeated
@@ -37,10 +37,10 @@ pub(super) struct Deploy {
     /// Why it is deployed
     #[arg(long, value_name = "TEXT", default_value = "")]
     note: String,
-    /// Only store and compile it; `wharf activate` makes it answer
+    /// Check it, try it out and keep it, but let the active release answer; `wharf activate` changes over
     #[arg(long)]
     no_activate: bool,
-    /// Publish it without running the conformance cases and the manifest's own against it first; its receipt says so
+    /// Publish it without trying it out, that is without the conformance cases and the manifest's own; its receipt says so
     #[arg(long)]
     skip_preflight: bool,
     /// Do not wait for the calls that are still on the release before; the receipt is completed later
@@ -112,7 +112,15 @@ impl Deploy {
 
 /// The component's bytes.
 pub(super) fn read_component(file: &Path) -> Result<Vec<u8>, Failure> {
-    fs::read(file).map_err(|error| Failure::Failed(format!("{}: {error}", file.display())))
+    fs::read(file).map_err(|error| {
+        let file = file.display();
+        Failure::Failed(match error.kind() {
+            ErrorKind::NotFound => {
+                format!("{file} is not there; what makes it is: cargo build --release --target wasm32-wasip2")
+            }
+            _ => format!("{file}: {error}"),
+        })
+    })
 }
 
 /// The report, and what became of the release.
@@ -170,7 +178,7 @@ impl Read for Told {
         let count = self.form.read(buffer)?;
         if !self.told && self.form.position() >= self.form.get_ref().len() as u64 {
             self.told = true;
-            progress("checking and compiling");
+            progress("checking, compiling, trying it out");
         }
         Ok(count)
     }

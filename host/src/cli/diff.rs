@@ -6,17 +6,18 @@ use serde_json::Value;
 use super::channel::path;
 use super::client::Client;
 use super::output::{Output, field};
+use super::releases::number;
 use super::{Done, Server};
 
 #[derive(Debug, Args)]
 pub(super) struct Diff {
     /// The channel
     name: String,
-    /// The release that is compared. Without it, the one to roll back to is compared with the active one
-    #[arg(value_name = "A")]
+    /// The release to start from. Without A and B: from the one that `wharf rollback` goes back to, to the active one
+    #[arg(value_name = "A", value_parser = number)]
     from: Option<u64>,
-    /// The release that it is compared with. Without it, the active one is compared with A
-    #[arg(value_name = "B")]
+    /// The release to end at. With A alone: from the active one to A
+    #[arg(value_name = "B", value_parser = number)]
     to: Option<u64>,
     #[command(flatten)]
     server: Server,

@@ -20,7 +20,7 @@ pub(super) struct Calls {
     /// How many, newest first
     #[arg(long, value_name = "N", default_value_t = 50)]
     limit: usize,
-    /// Only calls that ended so, such as ok, trap or deadline
+    /// Only calls with this OUTCOME, such as ok, refused, trap or deadline
     #[arg(long, value_name = "X")]
     outcome: Option<String>,
     #[command(flatten)]
@@ -63,19 +63,21 @@ impl Calls {
             return output.answer(&Client::new(&server)?.get(&format!("/v1/calls/{}", part(&id)))?, show);
         }
         let name = self.name.ok_or_else(|| Failure::Usage("name a channel: wharf calls NAME".to_owned()))?;
+        let none =
+            if self.outcome.is_some() { "no calls with this outcome are recorded" } else { "no calls are recorded" };
         let outcome = self.outcome.map(|outcome| format!("&outcome={}", part(&outcome))).unwrap_or_default();
         let answer = Client::new(&self.server)?.get(&format!("{}/calls?limit={}{outcome}", path(&name), self.limit))?;
-        output.answer(&answer, list)
+        output.answer(&answer, |calls| list(calls, none))
     }
 }
 
-fn list(calls: &Value) -> String {
+fn list(calls: &Value, none: &str) -> String {
     let rows = rows(calls, |call| {
         let ends = [field(call, "outcome"), field(call, "status"), took(call), field(call, "release")];
         let [outcome, status, took, release] = ends;
         [time(call, "started"), field(call, "id"), field(call, "action"), outcome, status, took, release]
     });
-    table(["STARTED", "CALL", "ACTION", "OUTCOME", "STATUS", "TOOK", "RELEASE"], &rows, "no calls are recorded")
+    table(["STARTED", "CALL", "ACTION", "OUTCOME", "STATUS", "TOOK", "RELEASE"], &rows, none)
 }
 
 fn took(call: &Value) -> String {

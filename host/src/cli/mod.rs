@@ -53,7 +53,7 @@ enum Command {
     Diff(diff::Diff),
     /// Make a release of a channel the active one, or give it a share of the calls first
     Activate(activate::Activate),
-    /// Make the release active again that was active before
+    /// Make the release active again that was active before; a second time goes one further back
     Rollback(activate::Rollback),
     /// List what was done to the releases of a channel, by whom, and how the calls went over
     Receipts(activate::Receipts),
@@ -75,9 +75,9 @@ enum Command {
     /// Create, list and revoke admin tokens
     #[command(subcommand)]
     Token(token::Command),
-    /// Tell how the server is
+    /// Tell how the server is, what answers for each channel, and what needs attention: canaries, new releases, open breakers
     Status(status::Status),
-    /// Check a component without a server: the contract, the grants, and whether it compiles
+    /// Check a component without a server: the contract, the grants, and whether it compiles. Cases are run only by a deploy
     Check(local::Check),
     /// Play the retail platforms against a channel and say what is wrong with its answers
     Verify(Box<wharf_verify::cli::Args>),

@@ -6,13 +6,17 @@ use super::output::{field, text};
 
 /// Cases that are shown with all that is known of them; what comes after often fails in the same way.
 const WHOLE: usize = 3;
+/// What to do about them.
+const NEXT: &str =
+    "correct the plugin, or the case if it is your own, and deploy again; --skip-preflight publishes it as it is";
 
 /// One line of how many cases passed; none when they were skipped.
 pub(super) fn summary(report: &Value) -> Option<String> {
     let cases = report["cases"].as_u64()?;
     let mut parts = vec![format!("preflight: {} of {cases} cases passed", field(report, "passed"))];
     let declined = report["declared"].as_array().map_or(0, Vec::len);
-    let left_out = [(report["skipped"].as_u64().unwrap_or(0), "not answered"), (declined as u64, "declined")];
+    let left_out =
+        [(report["skipped"].as_u64().unwrap_or(0), "for calls that it does not have"), (declined as u64, "declined")];
     let left_out = left_out.into_iter().filter(|(count, _)| *count > 0);
     parts.extend(left_out.map(|(count, what)| format!("{count} {what}")));
     Some(parts.join(", "))
@@ -29,6 +33,9 @@ pub(super) fn failures(report: &Value) -> Vec<String> {
     }
     if let Some(count) = report["not_run"].as_u64().filter(|count| *count > 0) {
         lines.extend([String::new(), format!("{count} cases were not run after it")]);
+    }
+    if !failed.is_empty() {
+        lines.extend([String::new(), NEXT.to_owned()]);
     }
     lines
 }
@@ -48,10 +55,11 @@ fn failure(case: &Value) -> Vec<String> {
     if !case["answer"].is_null() {
         lines.push(format!("  answer   {}", json(&case["answer"])));
     }
+    // The log first: it has the words of a panic, the fault only the way to it.
+    lines.extend(case["log"].as_array().into_iter().flatten().map(|line| format!("  log      {}", text(line))));
     if let Some(fault) = case["fault"].as_str() {
         lines.extend(fault.lines().map(|line| format!("  fault    {}", line.trim_end())));
     }
-    lines.extend(case["log"].as_array().into_iter().flatten().map(|line| format!("  log      {}", text(line))));
     lines
 }
 
@@ -86,17 +94,19 @@ mod tests {
                 "  log      warn two",
                 "",
                 "2 cases were not run after it",
+                "",
+                NEXT,
             ]
         );
         assert!(failures(&Value::Null).is_empty());
         let many = json!({"failed": vec![json!({"case": "a", "call": "order_pull", "why": "it broke"}); 5]});
-        assert_eq!(failures(&many).last().unwrap(), "  a (order_pull): it broke");
+        assert_eq!(failures(&many)[failures(&many).len() - 3], "  a (order_pull): it broke");
     }
 
     #[test]
     fn the_summary_counts_what_was_not_answered() {
         let report = json!({"cases": 33, "passed": 24, "skipped": 9, "declared": []});
-        assert_eq!(summary(&report).unwrap(), "preflight: 24 of 33 cases passed, 9 not answered");
+        assert_eq!(summary(&report).unwrap(), "preflight: 24 of 33 cases passed, 9 for calls that it does not have");
         assert_eq!(summary(&Value::Null), None);
     }
 }

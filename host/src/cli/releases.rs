@@ -20,14 +20,21 @@ pub(super) struct Releases {
 pub(super) struct Prune {
     /// The channel
     name: String,
-    /// How many of the newest stay; the active one, the candidate and the one to roll back to stay in any case
+    /// How many of the newest stay; the active one, the canary and the one to roll back to stay in any case
     #[arg(long, value_name = "N", default_value_t = 10)]
     keep: usize,
     /// Remove just this release
-    #[arg(long, value_name = "N", conflicts_with = "keep")]
+    #[arg(long, value_name = "N", conflicts_with = "keep", value_parser = number)]
     release: Option<u64>,
     #[command(flatten)]
     server: Server,
+}
+
+/// A release's number, as it is typed.
+pub(super) fn number(text: &str) -> Result<u64, &'static str> {
+    text.parse().map_err(
+        |_| "expected the number of a release, such as 2, after the channel's name; `wharf releases NAME` lists them",
+    )
 }
 
 impl Prune {
@@ -39,7 +46,8 @@ impl Prune {
         };
         output.answer(&answer, |pruned| match field(pruned, "removed").as_str() {
             "-" => "there was nothing to remove".to_owned(),
-            numbers => format!("removed the releases {numbers}"),
+            numbers if numbers.contains(',') => format!("removed releases {}", numbers.replace(',', ", ")),
+            number => format!("removed release {number}"),
         })
     }
 }

@@ -10,6 +10,10 @@ use super::output::{Output, field, rows, short_digest, table, time};
 use super::{Done, Server};
 
 #[derive(Debug, Args)]
+#[command(
+    after_help = "ANSWERS is the release that this node calls, ACTIVE the one that was made active last. They differ only for \
+    a moment, or when a release could not be loaded."
+)]
 pub(super) struct Status {
     #[command(flatten)]
     server: Server,
@@ -69,7 +73,10 @@ fn news(status: &Value) -> Vec<String> {
     let returned = &status["returned"];
     if !returned.is_null() {
         let [from, to, reason] = ["from", "to", "reason"].map(|key| field(returned, key));
-        news.push(format!("{name}: release {from} was taken back for {to} on {}: {reason}", time(returned, "at")));
+        news.push(format!(
+            "{name}: release {from} was taken back at {}, release {to} answers again: {reason} (wharf calls {name})",
+            time(returned, "at")
+        ));
     }
     news
 }

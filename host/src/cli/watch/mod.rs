@@ -17,7 +17,7 @@ use super::channel::path;
 use super::client::Client;
 use super::deploy::{Deploy, Upload, outcome};
 use super::output::Output;
-use super::{Done, Failure, report};
+use super::{Done, Failure, preflight, report};
 use crate::control::Spec;
 use crate::store::Digest;
 use project::Project;
@@ -124,8 +124,12 @@ impl Watch {
 
     async fn refused(&self, failure: &Failure) -> Done {
         let serving = self.serving().await;
-        let fields = json!({"code": failure.code(), "message": failure.to_string(), "serving": serving});
-        self.told.say("refused", fields, &format!("not deployed: {failure}; {}", keeps(serving)))
+        let details = failure.details();
+        let fields =
+            json!({"code": failure.code(), "message": failure.to_string(), "details": details, "serving": serving});
+        let first = format!("not deployed: {failure}; {}", keeps(serving));
+        let people: Vec<_> = std::iter::once(first).chain(preflight::failures(details)).collect();
+        self.told.say("refused", fields, &people.join("\n"))
     }
 
     async fn upload(&self, upload: Upload) -> Result<Value, Failure> {
