@@ -31,6 +31,8 @@ struct Watched {
     release: u64,
     /// Its score when the trial began.
     base: Score,
+    /// Faults that it was judged for already: what is newer fell on the trial as it stood then.
+    judged: u64,
     against: Against,
     began: Instant,
     thresholds: Thresholds,
@@ -151,6 +153,7 @@ impl Watches {
                 let fresh = Watched {
                     release: release.number,
                     base: release.health.score(),
+                    judged: 0,
                     against,
                     began: Instant::now(),
                     thresholds: thresholds.clone(),
@@ -187,13 +190,21 @@ impl Watches {
     fn failing(&self, table: &Table) -> Vec<(Arc<str>, Watched, String)> {
         let mut failing = Vec::new();
         self.lock().retain(|name, watched| {
+            // It is about to be published, and nobody has called it yet.
+            if watched.revision > table.revision {
+                return true;
+            }
             let Some(channel) = table.channel(name) else { return false };
             let Some((score, against)) = watched.scores(channel) else { return false };
-            let too_many = watched.thresholds.too_many(score, against);
-            if too_many {
-                failing.push((Arc::clone(name), watched.clone(), watched.reason(score, against)));
+            if watched.was_over(score) {
+                return false;
             }
-            too_many || !watched.is_over(score)
+            if watched.thresholds.too_many(score, against) {
+                failing.push((Arc::clone(name), watched.clone(), watched.reason(score, against)));
+            } else {
+                watched.judged = score.faults;
+            }
+            true
         });
         failing
     }
@@ -248,6 +259,13 @@ impl Watched {
         matches!(self.against, Against::Former(..)) && (enough || time >= limits.time * LONGEST)
     }
 
+    /// Whether it had passed before its newest faults. They ring, and nothing else does: a release that has passed unseen must
+    /// not be taken back days later.
+    fn was_over(&self, score: Score) -> bool {
+        let new = score.faults.saturating_sub(self.judged);
+        self.is_over(Score { calls: score.calls.saturating_sub(new), faults: score.faults - new })
+    }
+
     fn reason(&self, score: Score, against: Score) -> String {
         let percent = |rate: f64| format!("{:.1} %", rate * 100.0);
         format!(
@@ -282,8 +300,12 @@ impl Control {
         let plugin = self.load_plugin(&release.ok_or_else(no_release)?.spec.digest).await?;
         let swapped = self.store.swap(channel, Move::Return { from, to }, by).await;
         let receipt = match swapped {
-            // An administrator was faster, and has seen to it.
-            Err(StoreError::Conflict { .. }) => return Ok(()),
+            // An administrator was faster. If that was no change of this release, the next look takes it back.
+            Err(StoreError::Conflict { .. }) => {
+                self.publish().await?;
+                self.watches.alarm.notify_one();
+                return Ok(());
+            }
             swapped => swapped?.receipt,
         };
         self.publish().await?;
@@ -299,7 +321,8 @@ mod tests {
 
     fn watched(against: Against) -> Watched {
         let thresholds = Thresholds::new(&Watch::default(), &Config::default().release);
-        Watched { release: 2, base: Score::default(), against, began: Instant::now(), thresholds, revision: 1 }
+        let (base, began) = (Score::default(), Instant::now());
+        Watched { release: 2, base, judged: 0, against, began, thresholds, revision: 1 }
     }
 
     fn score(calls: u64, faults: u64) -> Score {
@@ -338,6 +361,24 @@ mod tests {
         assert!(minutes(2, watched(former)).is_over(score(50, 0)));
         assert!(minutes(11, watched(former)).is_over(score(0, 0)), "nobody calls");
         assert!(!minutes(11, watched(active)).is_over(score(1000, 0)));
+    }
+
+    #[test]
+    fn what_has_passed_is_not_judged_by_what_comes_later() {
+        let days_later = |judged| Watched {
+            judged,
+            began: Instant::now().checked_sub(Duration::from_hours(1)).unwrap(),
+            ..watched(Against::Former(1, score(0, 0)))
+        };
+        assert!(days_later(0).was_over(score(63, 3)), "it had passed with 60 calls");
+        assert!(days_later(0).was_over(score(5, 3)), "nobody had called for ten times its time");
+        let young = |judged| Watched {
+            judged,
+            began: Instant::now().checked_sub(Duration::from_mins(2)).unwrap(),
+            ..watched(Against::Former(1, score(0, 0)))
+        };
+        assert!(!young(0).was_over(score(52, 3)), "49 calls were too few");
+        assert!(young(1).was_over(score(53, 3)), "51 calls with a fault that was too little were enough");
     }
 
     #[test]
