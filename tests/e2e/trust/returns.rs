@@ -140,3 +140,14 @@ fn a_channels_own_thresholds_are_honoured() {
     wait_for("the return after one fault", || status(&host, "strict")["release"] == 1);
     returned(&host, "strict", 2, 1);
 }
+
+#[test]
+fn a_release_whose_trial_is_over_stays_whatever_comes_later() {
+    let host = Host::with_config(CONFIG);
+    with_candidate(&host, "quiet", &ALL_TRAPS);
+    host.wharf(&["channel", "set", "quiet", "--watch-time", "50ms", "--least-faults", "1"]);
+    host.wharf(&["activate", "quiet", "2"]);
+    wait_for("the trial to end without calls", || status(&host, "quiet")["trial"].is_null());
+    assert_eq!(call_until(&host, "quiet", 60, || false), (60, 60));
+    assert_eq!(status(&host, "quiet")["release"], 2);
+}
