@@ -22,7 +22,8 @@ const LONGEST: u32 = 10;
 pub(super) struct Watches {
     settings: config::Release,
     alarm: Arc<Notify>,
-    all: Mutex<HashMap<Arc<str>, Watched>>,
+    /// By channel: the new release, and after it the canary, which may run beside one that is new itself.
+    all: Mutex<HashMap<Arc<str>, Vec<Watched>>>,
 }
 
 /// One release on trial.
@@ -143,26 +144,27 @@ impl Watches {
     ) {
         let thresholds = Thresholds::new(own, &self.settings);
         let mut all = self.lock();
-        let known = all.get(&next.name);
-        let wanted = wanted(before, next, previous, known, newly);
-        match wanted {
-            None => {
-                all.remove(&next.name);
-            }
-            Some((release, against)) => {
-                let fresh = Watched {
-                    release: release.number,
-                    base: release.health.score(),
-                    judged: 0,
-                    against,
-                    began: Instant::now(),
-                    thresholds: thresholds.clone(),
-                    revision: next.revision,
-                };
-                let same = |known: &Watched| known.release == fresh.release && known.against.is_as(fresh.against);
-                let watched = known.filter(|known| same(known)).cloned().unwrap_or(fresh);
-                all.insert(Arc::clone(&next.name), Watched { thresholds, revision: next.revision, ..watched });
-            }
+        let known = all.remove(&next.name).unwrap_or_default();
+        let trials: Vec<_> = wanted(before, next, previous, &known, newly)
+            .map(|(release, against)| {
+                let same = |known: &&Watched| known.release == release.number && known.against.is_as(against);
+                let (thresholds, revision) = (thresholds.clone(), next.revision);
+                match known.iter().find(same) {
+                    Some(known) => Watched { thresholds, revision, ..known.clone() },
+                    None => Watched {
+                        release: release.number,
+                        base: release.health.score(),
+                        judged: 0,
+                        against,
+                        began: Instant::now(),
+                        thresholds,
+                        revision,
+                    },
+                }
+            })
+            .collect();
+        if !trials.is_empty() {
+            all.insert(Arc::clone(&next.name), trials);
         }
     }
 
@@ -171,72 +173,93 @@ impl Watches {
         self.lock().retain(|name, _| table.channel(name).is_some());
     }
 
-    /// How the trial of a channel stands, if there is one.
+    /// How the trial of a channel stands, if there is one; of two, that of the canary.
     pub(super) fn trial(&self, channel: &Channel) -> Option<Trial> {
-        let watched = self.lock().get(&channel.name)?.clone();
-        let (score, against) = watched.scores(channel)?;
-        (!watched.is_over(score)).then(|| Trial {
-            release: watched.release,
-            against: watched.against.number(),
-            score,
-            fault_rate: score.rate(),
-            limit: watched.thresholds.limit(against),
-            automatic_return: watched.thresholds.automatic,
-            for_s: watched.began.elapsed().as_secs(),
+        let all = self.lock();
+        all.get(&channel.name)?.iter().rev().find_map(|watched| {
+            let (score, against) = watched.scores(channel)?;
+            (!watched.is_over(score)).then(|| Trial {
+                release: watched.release,
+                against: watched.against.number(),
+                score,
+                fault_rate: score.rate(),
+                limit: watched.thresholds.limit(against),
+                automatic_return: watched.thresholds.automatic,
+                for_s: watched.began.elapsed().as_secs(),
+            })
         })
     }
 
     /// The channels whose release on trial has failed too often, and why.
     fn failing(&self, table: &Table) -> Vec<(Arc<str>, Watched, String)> {
         let mut failing = Vec::new();
-        self.lock().retain(|name, watched| {
-            // It is about to be published, and nobody has called it yet.
-            if watched.revision > table.revision {
-                return true;
-            }
-            let Some(channel) = table.channel(name) else { return false };
-            let Some((score, against)) = watched.scores(channel) else { return false };
-            if watched.was_over(score) {
-                return false;
-            }
-            if watched.thresholds.too_many(score, against) {
-                failing.push((Arc::clone(name), watched.clone(), watched.reason(score, against)));
-            } else {
-                watched.judged = score.faults;
-            }
-            true
+        self.lock().retain(|name, trials| {
+            trials.retain_mut(|watched| {
+                // It is about to be published, and nobody has called it yet.
+                if watched.revision > table.revision {
+                    return true;
+                }
+                let Some((score, against)) = table.channel(name).and_then(|channel| watched.scores(channel)) else {
+                    return false;
+                };
+                if watched.was_over(score) {
+                    return false;
+                }
+                if watched.thresholds.too_many(score, against) {
+                    failing.push((Arc::clone(name), watched.clone(), watched.reason(score, against)));
+                } else {
+                    watched.judged = score.faults;
+                }
+                true
+            });
+            !trials.is_empty()
         });
         failing
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Arc<str>, Watched>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Arc<str>, Vec<Watched>>> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The release that should be on trial, and against which.
+/// The releases that should be on trial, and against which: a new one, then a canary.
 fn wanted<'a>(
     before: Option<&Channel>,
     next: &'a Channel,
     previous: Option<u64>,
-    known: Option<&Watched>,
+    known: &[Watched],
     newly: bool,
-) -> Option<(&'a Release, Against)> {
-    let active = next.release.as_deref()?;
-    if let Some(canary) = &next.canary {
-        return Some((&canary.release, Against::Active(active.number, active.health.score())));
-    }
+) -> impl Iterator<Item = (&'a Release, Against)> {
+    let active = next.release.as_deref();
+    let new = active.and_then(|active| Some((active, former(before, active, previous, known, newly)?)));
+    let canary = next.canary.as_ref().zip(active);
+    let canary = canary.map(|(canary, active)| {
+        let against = Against::Active(active.number, active.health.score());
+        (&*canary.release, against)
+    });
+    new.into_iter().chain(canary)
+}
+
+/// What an active release is compared with, if it is new.
+fn former(
+    before: Option<&Channel>,
+    active: &Release,
+    previous: Option<u64>,
+    known: &[Watched],
+    newly: bool,
+) -> Option<Against> {
     if let (true, None, Some(previous)) = (newly, before, previous) {
-        return Some((active, Against::Former(previous, Score::default())));
+        return Some(Against::Former(previous, Score::default()));
     }
     let replaced = before.and_then(|before| before.release.as_deref()).filter(|old| old.number != active.number);
     match replaced {
-        Some(old) if previous == Some(old.number) => Some((active, Against::Former(old.number, old.health.score()))),
+        Some(old) if previous == Some(old.number) => Some(Against::Former(old.number, old.health.score())),
         // Going back is no trial: what comes back is known.
         Some(_) => None,
         None => known
-            .filter(|known| known.release == active.number && matches!(known.against, Against::Former(..)))
-            .map(|known| (active, known.against)),
+            .iter()
+            .find(|known| known.release == active.number && matches!(known.against, Against::Former(..)))
+            .map(|known| known.against),
     }
 }
 

@@ -151,3 +151,18 @@ fn a_release_whose_trial_is_over_stays_whatever_comes_later() {
     assert_eq!(call_until(&host, "quiet", 60, || false), (60, 60));
     assert_eq!(status(&host, "quiet")["release"], 2);
 }
+
+#[test]
+fn a_canary_does_not_end_the_trial_of_the_release_beside_it() {
+    let host = Host::with_config(CONFIG);
+    with_candidate(&host, "acme", &ALL_TRAPS);
+    deploy(&host, "acme", &["--set", "behaviour=answer", "--no-activate"]);
+    host.wharf(&["activate", "acme", "2"]);
+    host.wharf(&["activate", "acme", "3", "--canary", "1%"]);
+    assert_eq!(status(&host, "acme")["trial"]["release"], 3);
+    let back = || status(&host, "acme")["release"] == 1;
+    let (_, failed) = call_until(&host, "acme", 1000, back);
+    assert!(back() && (3..=50).contains(&failed), "{failed} faults");
+    let receipt = returned(&host, "acme", 2, 1);
+    assert!(receipt["reason"].as_str().unwrap().contains("the canary of release 3 ended with it"), "{receipt}");
+}
