@@ -67,7 +67,7 @@ impl Control {
         // Beside a canary it stays; what drains under its number went in another change.
         let stays = receipt.change == Change::Canary || receipt.to == receipt.from;
         let gone = receipt.from.filter(|_| !stays);
-        let Some(draining) = gone.and_then(|number| self.drains.of(&receipt.channel, number)) else {
+        let Some(draining) = gone.and_then(|number| self.drains.of(&receipt.channel, number, receipt.revision)) else {
             return Ok(receipt);
         };
         receipt.in_flight = Some(draining.in_flight);

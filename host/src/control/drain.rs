@@ -23,6 +23,9 @@ pub(super) struct Drained {
 #[derive(Debug, Clone)]
 pub(super) struct Draining {
     pub(super) in_flight: u32,
+    /// The table's revision that does not have it any more.
+    revision: u64,
+    began: Instant,
     end: watch::Receiver<Option<Drained>>,
 }
 
@@ -34,8 +37,9 @@ impl Draining {
         ended.ok().and_then(|drained| *drained).unwrap_or(Drained { in_flight: self.in_flight, ..Drained::default() })
     }
 
-    fn is_over(&self) -> bool {
-        self.end.borrow().is_some()
+    /// Whether nobody asks for it any more.
+    fn is_forgotten(&self) -> bool {
+        self.end.borrow().is_some() && self.began.elapsed() > KEPT
     }
 }
 
@@ -45,17 +49,22 @@ pub(super) struct Drains {
     under_way: Mutex<HashMap<(Arc<str>, u64), Draining>>,
 }
 
+/// Whoever made a release go asks at once how it drained; but the thread may be busy.
+const KEPT: Duration = Duration::from_mins(1);
+
 /// A killed guest ends at its next epoch or wake-up; this long after the kill, nobody waits for it any more.
 const GRACE: Duration = Duration::from_secs(2);
 
 impl Drains {
-    /// Lets no further call enter `release`, and ends those that are in it after `deadline`.
-    pub(super) fn begin(&self, channel: &Arc<str>, release: &Arc<Release>, deadline: Duration) {
+    /// Lets no further call enter `release`, which the table of `revision` does not have any more, and ends those that are in
+    /// it after `deadline`.
+    pub(super) fn begin(&self, channel: &Arc<str>, release: &Arc<Release>, revision: u64, deadline: Duration) {
         let in_flight = u32::try_from(release.traffic.retire()).unwrap_or(u32::MAX);
         let (tell, end) = watch::channel(None);
         let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-        under_way.retain(|_, draining| !draining.is_over());
-        under_way.insert((Arc::clone(channel), release.number), Draining { in_flight, end });
+        under_way.retain(|_, draining| !draining.is_forgotten());
+        let draining = Draining { in_flight, revision, began: Instant::now(), end };
+        under_way.insert((Arc::clone(channel), release.number), draining);
         drop(under_way);
         let (channel, release) = (Arc::clone(channel), Arc::clone(release));
         tokio::spawn(async move {
@@ -64,10 +73,11 @@ impl Drains {
         });
     }
 
-    /// The release that went last under this number, unless it had drained before another began to.
-    pub(super) fn of(&self, channel: &str, number: u64) -> Option<Draining> {
+    /// The release that went last under this number, if it went with this revision or a later one: what went before that
+    /// belongs to another change.
+    pub(super) fn of(&self, channel: &str, number: u64, revision: u64) -> Option<Draining> {
         let under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-        under_way.get(&(Arc::from(channel), number)).cloned()
+        under_way.get(&(Arc::from(channel), number)).filter(|draining| draining.revision >= revision).cloned()
     }
 }
 

@@ -91,7 +91,7 @@ impl Control {
                 new.is_some_and(|channel| channel.releases().any(|other| Arc::ptr_eq(other, release)))
             };
             for gone in old.releases().filter(|release| !stays(release)) {
-                self.drains.begin(&old.name, gone, self.config.call.drain);
+                self.drains.begin(&old.name, gone, table.revision, self.config.call.drain);
             }
         }
         self.watches.forget_all_but(&table);
