@@ -125,6 +125,11 @@ impl Watches {
         Arc::clone(&self.alarm)
     }
 
+    /// How long a new release is watched at least, by these thresholds of its channel.
+    pub(super) fn time(&self, own: &Watch) -> Duration {
+        Thresholds::new(own, &self.settings).time
+    }
+
     /// Waits until some release has failed a call.
     pub(super) async fn rung(&self) {
         self.alarm.notified().await;

@@ -1,6 +1,6 @@
 //! Receipts: what was done to the releases of a channel, by whom, and what became of the calls in flight.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -39,15 +39,15 @@ impl Store {
         })
     }
 
-    /// The channels on which a release that is new there has become active since then, and still is.
-    pub fn swapped_since(&self, since: Timestamp) -> Result<HashSet<String>, StoreError> {
+    /// The channels on which a release that is new there has become active since then, and still is; with when that was.
+    pub fn swapped_since(&self, since: Timestamp) -> Result<HashMap<String, Timestamp>, StoreError> {
         self.read(|db| {
             let mut rows = db.prepare_cached(&format!(
-                "SELECT c.name FROM channel c JOIN receipt r ON r.channel = c.name
+                "SELECT c.name, r.at FROM channel c JOIN receipt r ON r.channel = c.name
                  WHERE r.kind IN ('deploy', 'activate', 'promote') AND r.at >= ? AND {LAST}"
             ))?;
-            let names = rows.query_map([since], |row| row.get(0))?;
-            Ok(names.collect::<Result<_, _>>()?)
+            let swapped = rows.query_map([since], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            Ok(swapped.collect::<Result<_, _>>()?)
         })
     }
 

@@ -166,3 +166,16 @@ fn a_canary_does_not_end_the_trial_of_the_release_beside_it() {
     let receipt = returned(&host, "acme", 2, 1);
     assert!(receipt["reason"].as_str().unwrap().contains("the canary of release 3 ended with it"), "{receipt}");
 }
+
+#[test]
+fn a_trial_goes_on_after_a_restart_for_as_long_as_the_channel_says() {
+    let host = Host::with_config(&format!("{CONFIG}[release]\nwatch-time = \"10ms\"\n"));
+    for (channel, time) in [("long", "1h"), ("short", "10ms")] {
+        with_candidate(&host, channel, &ALL_TRAPS);
+        host.wharf(&["channel", "set", channel, "--watch-time", time]);
+        host.wharf(&["activate", channel, "2"]);
+    }
+    let host = host.kill_and_restart();
+    assert_eq!(status(&host, "long")["trial"]["release"], 2);
+    assert!(status(&host, "short")["trial"].is_null());
+}
