@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Value, json};
 
-use crate::host::{Host, alone, plugin, serve, wait_for};
+use crate::host::{Host, alone, plugin, program, serve, wait_for};
 
 /// What the log says when something was compiled.
 const COMPILED: &str = "compiled a component";
@@ -255,4 +255,18 @@ fn a_full_disk_is_told_and_what_answers_goes_on() {
     assert_eq!(host.notify("old", &keys.notification, &event(1)).status, 202);
     host.deploy("new", "reference", &[]);
     assert_eq!(orders(&host, "new"), 3);
+}
+
+#[test]
+fn a_program_that_is_replaced_on_the_disk_goes_on_compiling_as_the_one_that_it_is() {
+    let data = Arc::new(tempfile::tempdir().unwrap());
+    let installed = data.path().join("installed-wharf");
+    std::fs::copy(program(), &installed).unwrap();
+    let mut command = std::process::Command::new(&installed);
+    command.args(serve(data.path(), None).get_args());
+    let host = Host::started_by(command, Arc::clone(&data), None);
+    std::fs::remove_file(&installed).unwrap();
+    std::fs::write(&installed, "a newer version").unwrap();
+    host.serving("acme", "echo", &[]);
+    assert_eq!(host.sdk("acme", "inventory_push", push()).code(), "STOCK");
 }

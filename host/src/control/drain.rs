@@ -37,9 +37,9 @@ impl Draining {
         ended.ok().and_then(|drained| *drained).unwrap_or(Drained { in_flight: self.in_flight, ..Drained::default() })
     }
 
-    /// Whether nobody asks for it any more.
-    fn is_forgotten(&self) -> bool {
-        self.end.borrow().is_some() && self.began.elapsed() > KEPT
+    /// Whether it has drained, and whoever swapped it has asked how.
+    fn is_history(&self) -> bool {
+        self.end.borrow().is_some() && self.began.elapsed() > HISTORY
     }
 }
 
@@ -49,11 +49,11 @@ pub(super) struct Drains {
     under_way: Mutex<HashMap<(Arc<str>, u64), Draining>>,
 }
 
-/// Whoever made a release go asks at once how it drained; but the thread may be busy.
-const KEPT: Duration = Duration::from_mins(1);
-
 /// A killed guest ends at its next epoch or wake-up; this long after the kill, nobody waits for it any more.
 const GRACE: Duration = Duration::from_secs(2);
+
+/// A receipt asks right after the swap; who publishes it may be another task.
+const HISTORY: Duration = Duration::from_mins(1);
 
 impl Drains {
     /// Lets no further call enter `release`, which the table of `revision` does not have any more, and ends those that are in
@@ -62,7 +62,7 @@ impl Drains {
         let in_flight = u32::try_from(release.traffic.retire()).unwrap_or(u32::MAX);
         let (tell, end) = watch::channel(None);
         let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-        under_way.retain(|_, draining| !draining.is_forgotten());
+        under_way.retain(|_, draining| !draining.is_history());
         let draining = Draining { in_flight, revision, began: Instant::now(), end };
         under_way.insert((Arc::clone(channel), release.number), draining);
         drop(under_way);

@@ -129,7 +129,7 @@ impl Cache {
         component: &Path,
         out: &Path,
     ) -> Result<(), CompileError> {
-        let program = std::env::current_exe().map_err(io_error("find", Path::new("wharf")))?;
+        let program = own_program().map_err(io_error("find", Path::new("wharf")))?;
         let mut command = Command::new(&program);
         command.arg("compile").arg(component).arg(out);
         if let Some(file) = config_file {
@@ -204,6 +204,11 @@ async fn read_all(from: &mut Option<impl AsyncRead + Unpin>, into: &mut Vec<u8>)
         from.take(LONGEST_WORDS).read_to_end(into).await?;
     }
     Ok(())
+}
+
+/// The program that runs now. Its path may have another one by now, when a newer version was installed over it.
+fn own_program() -> io::Result<PathBuf> {
+    if cfg!(target_os = "linux") { Ok(PathBuf::from("/proc/self/exe")) } else { std::env::current_exe() }
 }
 
 fn mac_path(path: &Path) -> PathBuf {
