@@ -12,6 +12,11 @@ const SECRET: &str = "s3cret/0123456789+abc";
 
 /// A system that answers with the header that it was sent, plain and in base64.
 fn echoing() -> String {
+    echoing_after(|| ())
+}
+
+/// The same, which waits before each answer.
+fn echoing_after(wait: impl Fn() + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     std::thread::spawn(move || {
@@ -20,6 +25,7 @@ fn echoing() -> String {
             while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|count| count > 0) {
                 head.push(byte[0]);
             }
+            wait();
             let head = String::from_utf8_lossy(&head).into_owned();
             let sent = head.lines().find_map(|line| line.strip_prefix("x-key: ")).unwrap_or_default();
             let body = format!("you sent {sent} or {}", sent.replace('/', "%2F").replace('+', "%2B"));
@@ -94,6 +100,33 @@ fn a_secret_that_comes_back_is_in_no_log_no_failure_and_no_later_call() {
     let logs = host.wharf(&["logs", "acme"]).to_string();
     let calls = host.wharf(&["calls", "acme"]).to_string();
     for text in [refused.body, panicked.body, shown.to_string(), tried, logs, calls, host.log()] {
+        assert!(!text.contains("s3cret"), "{text}");
+    }
+}
+
+#[test]
+fn a_secret_that_is_deleted_during_a_call_is_in_no_log_of_it() {
+    let host = Host::with_config("[outbound]\nallow-http = true\nallow-private = [\"127.0.0.0/8\"]\n");
+    host.channel("acme");
+    let (arrived, arrivals) = std::sync::mpsc::channel();
+    let (go, going) = std::sync::mpsc::channel();
+    let address = echoing_after(move || {
+        arrived.send(()).unwrap();
+        let () = going.recv().unwrap();
+    });
+    host.wharf(&["secret", "set", "acme", "API_KEY", "--value", SECRET]);
+    deploy(&host, "repeat", &address, &["--skip-preflight"]);
+    let answer = std::thread::scope(|scope| {
+        let calling = scope.spawn(|| call(&host));
+        arrivals.recv().unwrap();
+        host.wharf(&["secret", "delete", "acme", "API_KEY"]);
+        go.send(()).unwrap();
+        calling.join().unwrap()
+    });
+    assert_eq!(answer.code(), "CHAOS");
+    let shown = told(&host, &answer).to_string();
+    assert!(shown.contains("you sent {{secret:API_KEY}}"), "{shown}");
+    for text in [answer.body, shown, host.log()] {
         assert!(!text.contains("s3cret"), "{text}");
     }
 }

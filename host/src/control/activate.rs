@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Control, ControlError};
-use crate::store::{By, Expected, Move, Receipt, StoreError, Swapped};
+use super::{Control, ControlError, spec};
+use crate::store::{By, Change, Expected, Move, Receipt, StoreError, Swapped};
 
 /// What an administrator wants.
 #[derive(Debug, Clone)]
@@ -33,6 +33,7 @@ impl Control {
     }
 
     async fn change_all(self: &Arc<Self>, channel: &str, wish: Wish) -> Result<Receipt, ControlError> {
+        spec::check_length("reason", &wish.reason).map_err(ControlError::Invalid)?;
         let found = self.store.channel(channel)?.ok_or_else(|| StoreError::NoChannel(channel.to_owned()))?;
         let expected = wish.expected.unwrap_or(Expected::Revision(found.revision));
         let next = match wish.change {
@@ -60,10 +61,13 @@ impl Control {
         self.load_plugin(&release.spec.digest).await
     }
 
-    /// The receipt with how the release that went has drained. Without waiting, it is completed behind the answer.
+    /// The receipt with how the release that went has drained. Without waiting, it is completed behind the answer. What was
+    /// done is done: that its receipt cannot be completed is no failure of it.
     pub(super) async fn settled(self: &Arc<Self>, mut receipt: Receipt, wait: bool) -> Result<Receipt, ControlError> {
-        let gone = receipt.from.filter(|from| receipt.to != Some(*from));
-        let Some(draining) = gone.and_then(|number| self.drains.of(&receipt.channel, number)) else {
+        // Beside a canary it stays; what drains under its number went in another change.
+        let stays = receipt.change == Change::Canary || receipt.to == receipt.from;
+        let gone = receipt.from.filter(|_| !stays);
+        let Some(draining) = gone.and_then(|number| self.drains.of(&receipt.channel, number, receipt.revision)) else {
             return Ok(receipt);
         };
         receipt.in_flight = Some(draining.in_flight);
@@ -71,10 +75,13 @@ impl Control {
         let settling = tokio::spawn(async move {
             let drained = draining.ended().await;
             let settled = control.store.settle_receipt(&id, drained.in_flight, drained.ms, drained.killed).await;
-            settled.map(|()| drained)
+            if let Err(error) = settled {
+                tracing::warn!(receipt = id, %error, "a receipt could not be completed with how its calls ended");
+            }
+            drained
         });
         if wait {
-            let drained = settling.await??;
+            let drained = settling.await?;
             receipt.drain_ms = Some(drained.ms);
             receipt.killed = Some(drained.killed);
         }

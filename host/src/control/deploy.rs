@@ -106,12 +106,14 @@ impl Control {
         drop(plugin);
         timings.publish_ms = clock.lap();
         tracing::info!(who = author, %channel, release, %digest, active = activate, load_ms = timings.load_ms, "deployed");
-        let receipt = self.settled(receipt, wait).await?;
-        timings.drain_ms = clock.lap();
+        // The release is published: that somebody removes the one before now does not undo it.
         let changes = match found.active {
-            Some(active) => Some(self.diff(&channel, active, release).await?),
+            Some(active) => self.diff(&channel, active, release).await.ok(),
             None => None,
         };
+        clock.lap();
+        let receipt = self.settled(receipt, wait).await?;
+        timings.drain_ms = clock.lap();
         let from = receipt.from;
         Ok(Deployed {
             channel,

@@ -23,6 +23,8 @@ pub(super) struct Drained {
 #[derive(Debug, Clone)]
 pub(super) struct Draining {
     pub(super) in_flight: u32,
+    /// The table's revision that does not have it any more.
+    revision: u64,
     began: Instant,
     end: watch::Receiver<Option<Drained>>,
 }
@@ -54,13 +56,15 @@ const GRACE: Duration = Duration::from_secs(2);
 const HISTORY: Duration = Duration::from_mins(1);
 
 impl Drains {
-    /// Lets no further call enter `release`, and ends those that are in it after `deadline`.
-    pub(super) fn begin(&self, channel: &Arc<str>, release: &Arc<Release>, deadline: Duration) {
+    /// Lets no further call enter `release`, which the table of `revision` does not have any more, and ends those that are in
+    /// it after `deadline`.
+    pub(super) fn begin(&self, channel: &Arc<str>, release: &Arc<Release>, revision: u64, deadline: Duration) {
         let in_flight = u32::try_from(release.traffic.retire()).unwrap_or(u32::MAX);
         let (tell, end) = watch::channel(None);
         let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
         under_way.retain(|_, draining| !draining.is_history());
-        under_way.insert((Arc::clone(channel), release.number), Draining { in_flight, began: Instant::now(), end });
+        let draining = Draining { in_flight, revision, began: Instant::now(), end };
+        under_way.insert((Arc::clone(channel), release.number), draining);
         drop(under_way);
         let (channel, release) = (Arc::clone(channel), Arc::clone(release));
         tokio::spawn(async move {
@@ -69,10 +73,11 @@ impl Drains {
         });
     }
 
-    /// The release that went last under this number.
-    pub(super) fn of(&self, channel: &str, number: u64) -> Option<Draining> {
+    /// The release that went last under this number, if it went with this revision or a later one: what went before that
+    /// belongs to another change.
+    pub(super) fn of(&self, channel: &str, number: u64, revision: u64) -> Option<Draining> {
         let under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-        under_way.get(&(Arc::from(channel), number)).cloned()
+        under_way.get(&(Arc::from(channel), number)).filter(|draining| draining.revision >= revision).cloned()
     }
 }
 

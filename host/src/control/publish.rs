@@ -14,6 +14,9 @@ use crate::table::{Breakers, Canary, Channel, Health, Keys, Release, Table, Traf
 /// any channel would wait for it.
 pub(super) const RETRY: Duration = Duration::from_mins(1);
 
+/// The longest time for which a new release can be watched, by a channel's thresholds or the node's.
+const LONGEST_WATCH: Duration = Duration::from_hours(24);
+
 /// What the publisher remembers from one table to the next.
 #[derive(Default)]
 pub(super) struct Publishing {
@@ -53,8 +56,8 @@ impl Control {
             publishing.failed.retain(|digest, _| news.changed.iter().any(|wanted| uses(wanted, digest)));
         }
         // A release that was new when the node went down is still on trial when it comes back.
-        let since = Timestamp::now().before(self.config.release.watch_time);
-        let new = if shown.is_empty() { self.store.swapped_since(since)? } else { HashSet::new() };
+        let now = Timestamp::now();
+        let new = if shown.is_empty() { self.store.swapped_since(now.before(LONGEST_WATCH))? } else { HashMap::new() };
         let changed: HashSet<_> = news.changed.iter().map(|wanted| wanted.channel.name.clone()).collect();
         let stays = |channel: &&Arc<Channel>| news.names.contains(&*channel.name) && !changed.contains(&*channel.name);
         let mut channels: Vec<_> = shown.channels().filter(stays).cloned().collect();
@@ -62,7 +65,8 @@ impl Control {
             let before = shown.channel(&wanted.channel.name);
             let (watch, previous) = (wanted.channel.watch, wanted.channel.previous);
             let channel = self.channel(before.map(AsRef::as_ref), &mut publishing, wanted).await;
-            let newly = new.contains(&*channel.name);
+            let since = now.before(self.watches.time(&watch));
+            let newly = new.get(&*channel.name).is_some_and(|at| *at >= since);
             self.watches.follow(before.map(AsRef::as_ref), &channel, previous, &watch, newly);
             channels.push(Arc::new(channel));
         }
@@ -91,7 +95,7 @@ impl Control {
                 new.is_some_and(|channel| channel.releases().any(|other| Arc::ptr_eq(other, release)))
             };
             for gone in old.releases().filter(|release| !stays(release)) {
-                self.drains.begin(&old.name, gone, self.config.call.drain);
+                self.drains.begin(&old.name, gone, table.revision, self.config.call.drain);
             }
         }
         self.watches.forget_all_but(&table);

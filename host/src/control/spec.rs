@@ -1,6 +1,6 @@
 //! What a release is to be made of, as its author gives it beside the component.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -82,8 +82,14 @@ pub struct SpecLimits {
     pub in_flight: Option<u32>,
 }
 
-/// Longest note, so that a list of releases stays a list.
+/// Bytes of the longest note or reason, so that a list of releases or receipts stays a list.
 const LONGEST_NOTE: usize = 1000;
+
+/// Fails with a sentence when what somebody says about a release is too long.
+pub(super) fn check_length(name: &str, text: &str) -> Result<(), String> {
+    let wrong = || format!("the {name} has {} bytes; the limit is {LONGEST_NOTE}", text.len());
+    if text.len() > LONGEST_NOTE { Err(wrong()) } else { Ok(()) }
+}
 
 impl Spec {
     /// Fails with everything that is not well-formed, in one sentence.
@@ -91,6 +97,10 @@ impl Spec {
         let mut wrong = Vec::new();
         wrong.extend(read_hosts(&self.grants.hosts).err());
         wrong.extend(self.secrets.iter().filter_map(|text| secret(text).err()).map(|error| error.to_string()));
+        let mut names = BTreeSet::new();
+        let twice = self.secret_refs().into_iter().filter(|secret| !names.insert(secret.name.clone()));
+        wrong
+            .extend(twice.map(|secret| format!("the secret {} is named twice: say which version it has", secret.name)));
         wrong.extend(self.platform_origin.as_deref().and_then(wrong_origin));
         let limits = [
             ("limits.memory", self.limits.memory),
@@ -106,9 +116,7 @@ impl Spec {
         if self.config.keys().any(String::is_empty) {
             wrong.push("a config key is empty: give it a name".to_owned());
         }
-        if self.note.len() > LONGEST_NOTE {
-            wrong.push(format!("the note has {} bytes; the limit is {LONGEST_NOTE}", self.note.len()));
-        }
+        wrong.extend(check_length("note", &self.note).err());
         wrong.extend(self.preflight.mistakes());
         if wrong.is_empty() { Ok(()) } else { Err(ControlError::Invalid(wrong.join("; "))) }
     }
@@ -224,13 +232,13 @@ mod tests {
     fn every_mistake_is_told_at_once() {
         let spec = Spec {
             grants: SpecGrants { hosts: vec!["https://a.b".to_owned()], key_value: true },
-            secrets: vec!["small".to_owned()],
+            secrets: ["small", "TWICE@1", "TWICE@2"].map(str::to_owned).to_vec(),
             limits: SpecLimits { memory: Some(0), ..SpecLimits::default() },
             platform_origin: Some("app.example.com/x".to_owned()),
             ..Spec::default()
         };
         let message = spec.check().unwrap_err().to_string();
-        for part in ["https://a.b", "small", "limits.memory", "app.example.com/x"] {
+        for part in ["https://a.b", "small", "TWICE is named twice", "limits.memory", "app.example.com/x"] {
             assert!(message.contains(part), "{part}: {message}");
         }
     }

@@ -154,6 +154,14 @@ async fn mistakes_have_a_status_a_code_and_a_sentence() {
         ("GET", "/v1/channels/acme/notifications?state=lost", Value::Null, 400, "malformed"),
         ("GET", "/v1/channels/acme/releases/7", Value::Null, 404, "no-such-release"),
         ("POST", "/v1/channels/acme/activate", json!({"release": 7}), 404, "no-such-release"),
+        ("POST", "/v1/channels/acme/activate", json!({"promote": true, "reason": "x".repeat(1001)}), 400, "invalid"),
+        (
+            "POST",
+            "/v1/channels/acme/activate",
+            json!({"release": 7, "expected_active": 1, "revision": 1}),
+            400,
+            "malformed",
+        ),
         ("POST", "/v1/channels/acme/rollback", Value::Null, 409, "no-previous-release"),
         ("POST", "/v1/channels/acme/keys/master/rotate", Value::Null, 404, "no-such-key"),
         ("PUT", "/v1/channels/acme/secrets/lower", json!({"value": "x"}), 400, "invalid"),
@@ -170,6 +178,18 @@ async fn mistakes_have_a_status_a_code_and_a_sentence() {
         assert!(told.body["error"]["message"].as_str().is_some_and(|message| message.len() > 10), "{method} {path}");
         assert_eq!(told.headers.contains_key(header::ALLOW), status == 405);
     }
+}
+
+#[tokio::test]
+async fn a_change_with_a_mistake_changes_nothing() {
+    let plane = Plane::new();
+    plane.channel("acme").await;
+    let shown = async || plane.ask("GET", "/v1/channels/acme", Value::Null).await.body;
+    let before = shown().await;
+    let wish = json!({"mode": "production", "hosts": ["a.b"], "watch": {"fault_rate": 2}});
+    let told = plane.ask("PATCH", "/v1/channels/acme", wish).await;
+    assert_eq!((told.status, told.code()), (StatusCode::BAD_REQUEST, "malformed"), "{}", told.body);
+    assert_eq!(shown().await, before);
 }
 
 #[tokio::test]

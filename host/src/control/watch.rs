@@ -22,7 +22,8 @@ const LONGEST: u32 = 10;
 pub(super) struct Watches {
     settings: config::Release,
     alarm: Arc<Notify>,
-    all: Mutex<HashMap<Arc<str>, Watched>>,
+    /// By channel: the new release, and after it the canary, which may run beside one that is new itself.
+    all: Mutex<HashMap<Arc<str>, Vec<Watched>>>,
 }
 
 /// One release on trial.
@@ -31,6 +32,8 @@ struct Watched {
     release: u64,
     /// Its score when the trial began.
     base: Score,
+    /// Faults that it was judged for already: what is newer fell on the trial as it stood then.
+    judged: u64,
     against: Against,
     began: Instant,
     thresholds: Thresholds,
@@ -122,6 +125,11 @@ impl Watches {
         Arc::clone(&self.alarm)
     }
 
+    /// How long a new release is watched at least, by these thresholds of its channel.
+    pub(super) fn time(&self, own: &Watch) -> Duration {
+        Thresholds::new(own, &self.settings).time
+    }
+
     /// Waits until some release has failed a call.
     pub(super) async fn rung(&self) {
         self.alarm.notified().await;
@@ -141,25 +149,27 @@ impl Watches {
     ) {
         let thresholds = Thresholds::new(own, &self.settings);
         let mut all = self.lock();
-        let known = all.get(&next.name);
-        let wanted = wanted(before, next, previous, known, newly);
-        match wanted {
-            None => {
-                all.remove(&next.name);
-            }
-            Some((release, against)) => {
-                let fresh = Watched {
-                    release: release.number,
-                    base: release.health.score(),
-                    against,
-                    began: Instant::now(),
-                    thresholds: thresholds.clone(),
-                    revision: next.revision,
-                };
-                let same = |known: &Watched| known.release == fresh.release && known.against.is_as(fresh.against);
-                let watched = known.filter(|known| same(known)).cloned().unwrap_or(fresh);
-                all.insert(Arc::clone(&next.name), Watched { thresholds, revision: next.revision, ..watched });
-            }
+        let known = all.remove(&next.name).unwrap_or_default();
+        let trials: Vec<_> = wanted(before, next, previous, &known, newly)
+            .map(|(release, against)| {
+                let same = |known: &&Watched| known.release == release.number && known.against.is_as(against);
+                let (thresholds, revision) = (thresholds.clone(), next.revision);
+                match known.iter().find(same) {
+                    Some(known) => Watched { thresholds, revision, ..known.clone() },
+                    None => Watched {
+                        release: release.number,
+                        base: release.health.score(),
+                        judged: 0,
+                        against,
+                        began: Instant::now(),
+                        thresholds,
+                        revision,
+                    },
+                }
+            })
+            .collect();
+        if !trials.is_empty() {
+            all.insert(Arc::clone(&next.name), trials);
         }
     }
 
@@ -168,64 +178,93 @@ impl Watches {
         self.lock().retain(|name, _| table.channel(name).is_some());
     }
 
-    /// How the trial of a channel stands, if there is one.
+    /// How the trial of a channel stands, if there is one; of two, that of the canary.
     pub(super) fn trial(&self, channel: &Channel) -> Option<Trial> {
-        let watched = self.lock().get(&channel.name)?.clone();
-        let (score, against) = watched.scores(channel)?;
-        (!watched.is_over(score)).then(|| Trial {
-            release: watched.release,
-            against: watched.against.number(),
-            score,
-            fault_rate: score.rate(),
-            limit: watched.thresholds.limit(against),
-            automatic_return: watched.thresholds.automatic,
-            for_s: watched.began.elapsed().as_secs(),
+        let all = self.lock();
+        all.get(&channel.name)?.iter().rev().find_map(|watched| {
+            let (score, against) = watched.scores(channel)?;
+            (!watched.is_over(score)).then(|| Trial {
+                release: watched.release,
+                against: watched.against.number(),
+                score,
+                fault_rate: score.rate(),
+                limit: watched.thresholds.limit(against),
+                automatic_return: watched.thresholds.automatic,
+                for_s: watched.began.elapsed().as_secs(),
+            })
         })
     }
 
     /// The channels whose release on trial has failed too often, and why.
     fn failing(&self, table: &Table) -> Vec<(Arc<str>, Watched, String)> {
         let mut failing = Vec::new();
-        self.lock().retain(|name, watched| {
-            let Some(channel) = table.channel(name) else { return false };
-            let Some((score, against)) = watched.scores(channel) else { return false };
-            let too_many = watched.thresholds.too_many(score, against);
-            if too_many {
-                failing.push((Arc::clone(name), watched.clone(), watched.reason(score, against)));
-            }
-            too_many || !watched.is_over(score)
+        self.lock().retain(|name, trials| {
+            trials.retain_mut(|watched| {
+                // It is about to be published, and nobody has called it yet.
+                if watched.revision > table.revision {
+                    return true;
+                }
+                let Some((score, against)) = table.channel(name).and_then(|channel| watched.scores(channel)) else {
+                    return false;
+                };
+                if watched.was_over(score) {
+                    return false;
+                }
+                if watched.thresholds.too_many(score, against) {
+                    failing.push((Arc::clone(name), watched.clone(), watched.reason(score, against)));
+                } else {
+                    watched.judged = score.faults;
+                }
+                true
+            });
+            !trials.is_empty()
         });
         failing
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Arc<str>, Watched>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Arc<str>, Vec<Watched>>> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The release that should be on trial, and against which.
+/// The releases that should be on trial, and against which: a new one, then a canary.
 fn wanted<'a>(
     before: Option<&Channel>,
     next: &'a Channel,
     previous: Option<u64>,
-    known: Option<&Watched>,
+    known: &[Watched],
     newly: bool,
-) -> Option<(&'a Release, Against)> {
-    let active = next.release.as_deref()?;
-    if let Some(canary) = &next.canary {
-        return Some((&canary.release, Against::Active(active.number, active.health.score())));
-    }
+) -> impl Iterator<Item = (&'a Release, Against)> {
+    let active = next.release.as_deref();
+    let new = active.and_then(|active| Some((active, former(before, active, previous, known, newly)?)));
+    let canary = next.canary.as_ref().zip(active);
+    let canary = canary.map(|(canary, active)| {
+        let against = Against::Active(active.number, active.health.score());
+        (&*canary.release, against)
+    });
+    new.into_iter().chain(canary)
+}
+
+/// What an active release is compared with, if it is new.
+fn former(
+    before: Option<&Channel>,
+    active: &Release,
+    previous: Option<u64>,
+    known: &[Watched],
+    newly: bool,
+) -> Option<Against> {
     if let (true, None, Some(previous)) = (newly, before, previous) {
-        return Some((active, Against::Former(previous, Score::default())));
+        return Some(Against::Former(previous, Score::default()));
     }
     let replaced = before.and_then(|before| before.release.as_deref()).filter(|old| old.number != active.number);
     match replaced {
-        Some(old) if previous == Some(old.number) => Some((active, Against::Former(old.number, old.health.score()))),
+        Some(old) if previous == Some(old.number) => Some(Against::Former(old.number, old.health.score())),
         // Going back is no trial: what comes back is known.
         Some(_) => None,
         None => known
-            .filter(|known| known.release == active.number && matches!(known.against, Against::Former(..)))
-            .map(|known| (active, known.against)),
+            .iter()
+            .find(|known| known.release == active.number && matches!(known.against, Against::Former(..)))
+            .map(|known| known.against),
     }
 }
 
@@ -246,6 +285,13 @@ impl Watched {
         let (time, limits) = (self.began.elapsed(), &self.thresholds);
         let enough = score.calls >= limits.calls && time >= limits.time;
         matches!(self.against, Against::Former(..)) && (enough || time >= limits.time * LONGEST)
+    }
+
+    /// Whether it had passed before its newest faults. They ring, and nothing else does: a release that has passed unseen must
+    /// not be taken back days later.
+    fn was_over(&self, score: Score) -> bool {
+        let new = score.faults.saturating_sub(self.judged);
+        self.is_over(Score { calls: score.calls.saturating_sub(new), faults: score.faults - new })
     }
 
     fn reason(&self, score: Score, against: Score) -> String {
@@ -282,8 +328,12 @@ impl Control {
         let plugin = self.load_plugin(&release.ok_or_else(no_release)?.spec.digest).await?;
         let swapped = self.store.swap(channel, Move::Return { from, to }, by).await;
         let receipt = match swapped {
-            // An administrator was faster, and has seen to it.
-            Err(StoreError::Conflict { .. }) => return Ok(()),
+            // An administrator was faster. If that was no change of this release, the next look takes it back.
+            Err(StoreError::Conflict { .. }) => {
+                self.publish().await?;
+                self.watches.alarm.notify_one();
+                return Ok(());
+            }
             swapped => swapped?.receipt,
         };
         self.publish().await?;
@@ -299,7 +349,8 @@ mod tests {
 
     fn watched(against: Against) -> Watched {
         let thresholds = Thresholds::new(&Watch::default(), &Config::default().release);
-        Watched { release: 2, base: Score::default(), against, began: Instant::now(), thresholds, revision: 1 }
+        let (base, began) = (Score::default(), Instant::now());
+        Watched { release: 2, base, judged: 0, against, began, thresholds, revision: 1 }
     }
 
     fn score(calls: u64, faults: u64) -> Score {
@@ -338,6 +389,24 @@ mod tests {
         assert!(minutes(2, watched(former)).is_over(score(50, 0)));
         assert!(minutes(11, watched(former)).is_over(score(0, 0)), "nobody calls");
         assert!(!minutes(11, watched(active)).is_over(score(1000, 0)));
+    }
+
+    #[test]
+    fn what_has_passed_is_not_judged_by_what_comes_later() {
+        let days_later = |judged| Watched {
+            judged,
+            began: Instant::now().checked_sub(Duration::from_hours(1)).unwrap(),
+            ..watched(Against::Former(1, score(0, 0)))
+        };
+        assert!(days_later(0).was_over(score(63, 3)), "it had passed with 60 calls");
+        assert!(days_later(0).was_over(score(5, 3)), "nobody had called for ten times its time");
+        let young = |judged| Watched {
+            judged,
+            began: Instant::now().checked_sub(Duration::from_mins(2)).unwrap(),
+            ..watched(Against::Former(1, score(0, 0)))
+        };
+        assert!(!young(0).was_over(score(52, 3)), "49 calls were too few");
+        assert!(young(1).was_over(score(53, 3)), "51 calls with a fault that was too little were enough");
     }
 
     #[test]

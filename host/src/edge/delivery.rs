@@ -162,11 +162,11 @@ fn jittered(pause: Duration, share: f64) -> Duration {
 
 /// One attempt. The notification's id is the call's id, the same for every attempt, so that a guest can tell a repetition.
 async fn try_once(edge: &Edge, leased: &Leased) -> Result<(), Fault> {
-    let table = edge.tables.load();
-    let channel = table.channel(&leased.channel).ok_or(Fault::NoRelease)?;
+    // Not the table, which would keep what is replaced on all other channels until this attempt ends.
+    let channel = edge.tables.load().channel(&leased.channel).cloned().ok_or(Fault::NoRelease)?;
     let kind = EventKind::of(&leased.event_type).unwrap_or(EventKind::Workflow);
     let work = Work::notification(kind);
-    let mut ticket = Ticket::new(Arc::clone(channel), work, leased.event_type.as_str(), Instant::now());
+    let mut ticket = Ticket::new(channel, work, leased.event_type.as_str(), Instant::now());
     leased.id.clone_into(&mut ticket.id);
     let (result, outcome) = match deliver(edge, &ticket, leased).await {
         Ok(()) => (Ok(()), Outcome::WELL),

@@ -83,15 +83,15 @@ impl Edge {
     async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let began = Instant::now();
         let (head, incoming) = request.into_parts();
-        let table = self.tables.load();
-        let place = match route::route(&table, &head) {
-            Ok(place) => place,
+        // Not the table, which would keep what is replaced on all other channels until this request ends.
+        let (channel, door) = match route::route(&self.tables.load(), &head) {
+            Ok(place) => (place.channel.cloned(), place.door),
             Err(problem) => {
                 body::discard(incoming, &self.config.edge, began);
                 return problem.into_plain();
             }
         };
-        match place.door {
+        match door {
             Door::Health => reply::text(200, "ok\n"),
             Door::Ready if self.draining.load(Ordering::Relaxed) => reply::text(503, "draining\n"),
             Door::Ready => reply::text(200, "ready\n"),
@@ -100,17 +100,17 @@ impl Edge {
                     Ok(body) => body,
                     Err(problem) => return problem.into_sdk(interaction, None),
                 };
-                sdk::answer(self, place.channel.cloned(), interaction, body, began).await
+                sdk::answer(self, channel, interaction, body, began).await
             }
             Door::Notifications => {
-                let Some(channel) = auth::notification(place.channel, &head.headers) else {
+                let Some(channel) = auth::notification(channel.as_ref(), &head.headers) else {
                     body::discard(incoming, &self.config.edge, began);
                     return Problem::unauthorized().into_plain();
                 };
                 notification::answer(self, channel, head, incoming, began).await
             }
             Door::Payment(token) => {
-                let Some(channel) = auth::payment(place.channel, &token) else {
+                let Some(channel) = auth::payment(channel.as_ref(), &token) else {
                     body::discard(incoming, &self.config.edge, began);
                     return page::unauthorized();
                 };

@@ -1,5 +1,6 @@
 //! One call: a place, a fresh instance, a deadline, a memory cap, an answer.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -157,7 +158,7 @@ impl Runtime {
         let environment = &state.environment;
         let said = fault.map(Fault::texts).unwrap_or_default();
         if (!lines.is_empty() || !said.is_empty())
-            && let Some(redactor) = environment.redactor(&self.store)
+            && let Some(redactor) = environment.redactor(&self.store, state.sender.handed_out())
         {
             for text in said {
                 redactor.redact(text, false);
@@ -186,7 +187,7 @@ impl Runtime {
 
     /// A text of a guest's without the values of the release's secrets.
     pub fn redacted(&self, environment: &Environment, mut text: String) -> String {
-        if let Some(redactor) = environment.redactor(&self.store) {
+        if let Some(redactor) = environment.redactor(&self.store, &BTreeSet::new()) {
             redactor.redact(&mut text, false);
         }
         text

@@ -1,5 +1,7 @@
 //! The secrets that a release names: where their values are read, and how a guest speaks of them.
 
+use std::collections::BTreeSet;
+
 use super::redact::Redactor;
 use super::state::Environment;
 use crate::store::{SecretRef, SecretVersion, Store};
@@ -25,13 +27,14 @@ impl Environment {
         self.value(store, name, self.named_secret(name)?.version)
     }
 
-    /// What takes the values of the release's secrets out of texts; `None` when it names none, or none is set.
-    pub(super) fn redactor(&self, store: &Store) -> Option<Redactor> {
+    /// What takes the values of the release's secrets out of texts, and those that a call has `handed_out` although they may
+    /// be gone from the store since; `None` when there are none.
+    pub(super) fn redactor(&self, store: &Store, handed_out: &BTreeSet<(String, String)>) -> Option<Redactor> {
         if self.secrets.is_empty() {
             return None;
         }
-        let set = store.secret_names(&self.channel).ok()?;
-        let mut values = Vec::new();
+        let set = store.secret_names(&self.channel).unwrap_or_default();
+        let mut values: Vec<_> = handed_out.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
         for SecretRef { name, version } in &self.secrets {
             let kept = set.iter().find(|set| set.name == *name).map(|set| set.versions.as_slice()).unwrap_or_default();
             let older = kept.iter().take(OLDER).map(|number| SecretVersion::Pinned(*number));

@@ -1,6 +1,6 @@
 //! Receipts: what was done to the releases of a channel, by whom, and what became of the calls in flight.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -9,6 +9,12 @@ use super::{Change, Receipt, Store, StoreError, Timestamp};
 
 /// Receipts that are kept over all channels.
 const KEPT: i64 = 100_000;
+
+/// That what receipt `r` tells is the last that was done to what answers on channel `c`. Removing old releases changes nothing
+/// of that, nor does adding one that is not activated.
+const LAST: &str = "r.to_release = c.active AND NOT EXISTS (
+    SELECT 1 FROM receipt later WHERE later.channel = r.channel AND later.seq > r.seq AND later.kind <> 'prune'
+        AND (later.kind <> 'deploy' OR later.to_release = c.active))";
 
 impl Store {
     /// The newest receipts of a channel, newest first. Those of a channel that is gone stay.
@@ -23,10 +29,9 @@ impl Store {
     /// The channels whose releases the node itself changed last, with the receipts that say why.
     pub fn returned(&self) -> Result<HashMap<String, Receipt>, StoreError> {
         self.read(|db| {
-            let mut rows = db.prepare_cached(
-                "SELECT r.* FROM channel c JOIN receipt r ON r.channel = c.name AND r.revision = c.revision
-                 WHERE r.kind = 'return'",
-            )?;
+            let mut rows = db.prepare_cached(&format!(
+                "SELECT r.* FROM channel c JOIN receipt r ON r.channel = c.name WHERE r.kind = 'return' AND {LAST}"
+            ))?;
             let receipts = rows.query_map([], read_receipt)?;
             Ok(receipts
                 .map(|receipt| receipt.map(|receipt| (receipt.channel.clone(), receipt)))
@@ -34,15 +39,15 @@ impl Store {
         })
     }
 
-    /// The channels on which a release that is new there has become active since then, and still is.
-    pub fn swapped_since(&self, since: Timestamp) -> Result<HashSet<String>, StoreError> {
+    /// The channels on which a release that is new there has become active since then, and still is; with when that was.
+    pub fn swapped_since(&self, since: Timestamp) -> Result<HashMap<String, Timestamp>, StoreError> {
         self.read(|db| {
-            let mut rows = db.prepare_cached(
-                "SELECT c.name FROM channel c JOIN receipt r ON r.channel = c.name AND r.revision = c.revision
-                 WHERE r.kind IN ('deploy', 'activate', 'promote') AND r.to_release = c.active AND r.at >= ?",
-            )?;
-            let names = rows.query_map([since], |row| row.get(0))?;
-            Ok(names.collect::<Result<_, _>>()?)
+            let mut rows = db.prepare_cached(&format!(
+                "SELECT c.name, r.at FROM channel c JOIN receipt r ON r.channel = c.name
+                 WHERE r.kind IN ('deploy', 'activate', 'promote') AND r.at >= ? AND {LAST}"
+            ))?;
+            let swapped = rows.query_map([since], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            Ok(swapped.collect::<Result<_, _>>()?)
         })
     }
 

@@ -48,6 +48,27 @@ fn a_call_that_outlives_the_drain_is_ended_and_the_receipt_says_so() {
 }
 
 #[test]
+fn a_canary_is_told_nothing_of_calls_that_drain_from_a_swap_before_it() {
+    let host = Host::start();
+    host.serving("acme", "chaos", &["behaviour=sleep", "sleep_ms=6000"]);
+    let file = plugin("echo");
+    host.wharf(&["deploy", "acme", file.to_str().unwrap(), "--no-activate"]);
+    std::thread::scope(|scope| {
+        let slow = scope.spawn(|| host.sdk("acme", "inventory_push", push()));
+        let now = || status(&host, "acme");
+        wait_for("the call to be under way", || now()["in_flight_free"].as_u64() < now()["in_flight"].as_u64());
+        for number in ["2", "1"] {
+            host.wharf(&["activate", "acme", number, "--no-wait"]);
+        }
+        // The call still drains from the release that is active again.
+        let receipt = host.wharf(&["activate", "acme", "2", "--canary", "10%"]);
+        assert_eq!((&receipt["in_flight"], &receipt["drain_ms"]), (&Value::Null, &Value::Null), "{receipt}");
+        assert!(!slow.is_finished(), "the answer waited for the call");
+        assert_eq!(slow.join().unwrap().status, 200);
+    });
+}
+
+#[test]
 fn a_request_whose_body_arrives_across_a_swap_is_answered_by_the_new_release() {
     let host = Host::start();
     host.serving("acme", "reference", &[]);

@@ -140,3 +140,42 @@ fn a_channels_own_thresholds_are_honoured() {
     wait_for("the return after one fault", || status(&host, "strict")["release"] == 1);
     returned(&host, "strict", 2, 1);
 }
+
+#[test]
+fn a_release_whose_trial_is_over_stays_whatever_comes_later() {
+    let host = Host::with_config(CONFIG);
+    with_candidate(&host, "quiet", &ALL_TRAPS);
+    host.wharf(&["channel", "set", "quiet", "--watch-time", "50ms", "--least-faults", "1"]);
+    host.wharf(&["activate", "quiet", "2"]);
+    wait_for("the trial to end without calls", || status(&host, "quiet")["trial"].is_null());
+    assert_eq!(call_until(&host, "quiet", 60, || false), (60, 60));
+    assert_eq!(status(&host, "quiet")["release"], 2);
+}
+
+#[test]
+fn a_canary_does_not_end_the_trial_of_the_release_beside_it() {
+    let host = Host::with_config(CONFIG);
+    with_candidate(&host, "acme", &ALL_TRAPS);
+    deploy(&host, "acme", &["--set", "behaviour=answer", "--no-activate"]);
+    host.wharf(&["activate", "acme", "2"]);
+    host.wharf(&["activate", "acme", "3", "--canary", "1%"]);
+    assert_eq!(status(&host, "acme")["trial"]["release"], 3);
+    let back = || status(&host, "acme")["release"] == 1;
+    let (_, failed) = call_until(&host, "acme", 1000, back);
+    assert!(back() && (3..=50).contains(&failed), "{failed} faults");
+    let receipt = returned(&host, "acme", 2, 1);
+    assert!(receipt["reason"].as_str().unwrap().contains("the canary of release 3 ended with it"), "{receipt}");
+}
+
+#[test]
+fn a_trial_goes_on_after_a_restart_for_as_long_as_the_channel_says() {
+    let host = Host::with_config(&format!("{CONFIG}[release]\nwatch-time = \"10ms\"\n"));
+    for (channel, time) in [("long", "1h"), ("short", "10ms")] {
+        with_candidate(&host, channel, &ALL_TRAPS);
+        host.wharf(&["channel", "set", channel, "--watch-time", time]);
+        host.wharf(&["activate", channel, "2"]);
+    }
+    let host = host.kill_and_restart();
+    assert_eq!(status(&host, "long")["trial"]["release"], 2);
+    assert!(status(&host, "short")["trial"].is_null());
+}

@@ -94,12 +94,10 @@ impl Watch {
         };
         let what = (Digest::of(&upload.component), upload.spec.clone());
         if self.deployed.as_ref() == Some(&what) {
-            let release = self.release;
-            return self.told.say(
-                "unchanged",
-                json!({"serving": release}),
-                &format!("nothing changed; {}", keeps(release)),
-            );
+            // It may have been taken back since.
+            let serving = self.serving().await;
+            let people = format!("nothing changed; {}", keeps(serving));
+            return self.told.say("unchanged", json!({"serving": serving}), &people);
         }
         match self.upload(upload).await {
             Ok(answer) => {

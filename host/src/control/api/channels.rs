@@ -131,6 +131,10 @@ struct Change {
 
 pub(super) async fn change(ask: &Ask, body: &mut Incoming) -> Outcome {
     let change: Change = ask.json(body).await?;
+    // All of it, before any of it is done.
+    if let Some(watch) = &change.watch {
+        check_watch(watch)?;
+    }
     let mut channel = ask.channel()?.clone();
     if let Some(hosts) = change.hosts {
         // Host names are shared by all channels of the node.
@@ -145,7 +149,6 @@ pub(super) async fn change(ask: &Ask, body: &mut Incoming) -> Outcome {
         channel = ask.control.store.set_mode(&channel.name, mode).await?;
     }
     if let Some(watch) = change.watch {
-        check_watch(&watch)?;
         channel = ask.control.store.set_watch(&channel.name, watch).await?;
     }
     ask.control.publish().await?;

@@ -234,7 +234,13 @@ impl Activate {
 pub(super) async fn activate(ask: &Ask, body: &mut Incoming) -> Outcome {
     let wish: Activate = ask.json(body).await?;
     let change = wish.change()?;
-    let expected = wish.expected_active.map(Expected::Active).or(wish.revision.map(Expected::Revision));
+    let expected = match (wish.expected_active, wish.revision) {
+        (Some(_), Some(_)) => {
+            let message = "say what is expected once: `expected_active` or `revision`";
+            return Err(Problem::malformed(message.to_owned()));
+        }
+        (active, revision) => active.map(Expected::Active).or(revision.map(Expected::Revision)),
+    };
     perform(ask, change, expected, wish.reason, wish.wait).await
 }
 

@@ -1,5 +1,6 @@
 //! Our own `send_request`. The engine's default would connect to any address and wait ten minutes.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -61,6 +62,8 @@ pub(in crate::guest) struct Sender {
     store: Store,
     deadline: Instant,
     sent: u32,
+    /// Secrets that went out, names with values: they may come back when nobody stores them any more.
+    handed_out: BTreeSet<(String, String)>,
     /// Of a call without effects: what it did not get.
     pub(super) refused: Vec<String>,
 }
@@ -72,12 +75,18 @@ impl Sender {
         store: Store,
         deadline: Instant,
     ) -> Self {
-        Self { shared: Arc::clone(shared), environment, store, deadline, sent: 0, refused: Vec::new() }
+        let (shared, handed_out, refused) = (Arc::clone(shared), BTreeSet::new(), Vec::new());
+        Self { shared, environment, store, deadline, sent: 0, handed_out, refused }
     }
 
     /// The requests of a call without effects that got no answer, and why.
     pub(in crate::guest) fn take_refused(&mut self) -> Vec<String> {
         std::mem::take(&mut self.refused)
+    }
+
+    /// The secrets that went out, names with values.
+    pub(in crate::guest) fn handed_out(&self) -> &BTreeSet<(String, String)> {
+        &self.handed_out
     }
 
     /// Requests that were let out.
@@ -101,7 +110,7 @@ impl Sender {
         }
         if let Err(mut why) = self.put_secrets(request) {
             // What the guest takes for a name may be a value that it was sent back.
-            if let Some(redactor) = self.environment.redactor(&self.store) {
+            if let Some(redactor) = self.environment.redactor(&self.store, &self.handed_out) {
                 redactor.redact(&mut why, false);
             }
             return Err(self.refuse(&target, &why, Error::HttpRequestDenied));
@@ -132,23 +141,32 @@ impl Sender {
     }
 
     /// Replaces each `{{secret:NAME}}` in header values. The values never enter the guest. The error says why not.
-    fn put_secrets(&self, request: &mut Request<WasiBody>) -> Result<(), String> {
+    fn put_secrets(&mut self, request: &mut Request<WasiBody>) -> Result<(), String> {
+        let mut used = BTreeSet::new();
         for value in request.headers_mut().values_mut() {
             let Ok(text) = value.to_str() else { continue };
             if !text.contains(MARK) {
                 continue;
             }
-            let filled = fill(text, |name| self.secret(name))
+            let secret = |name: &str| {
+                let value = self.secret(name)?;
+                used.insert((name.to_owned(), value.clone()));
+                Some(value)
+            };
+            let filled = fill(text, secret)
                 .map_err(|name| format!("the release does not name the secret {name:?}, or it is not set"))?;
             *value = HeaderValue::try_from(filled).map_err(|_| "a secret's value cannot be in a header".to_owned())?;
             value.set_sensitive(true);
+        }
+        if self.environment.effects.scratch().is_none() {
+            self.handed_out.append(&mut used);
         }
         Ok(())
     }
 }
 
 /// Fills in secrets; the error is the name of one that is not set.
-fn fill(text: &str, secret: impl Fn(&str) -> Option<String>) -> Result<String, String> {
+fn fill(text: &str, mut secret: impl FnMut(&str) -> Option<String>) -> Result<String, String> {
     let mut filled = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once(MARK) {
