@@ -99,8 +99,10 @@ impl Activate {
 
 impl Rollback {
     pub(super) fn run(self, output: Output) -> Done {
-        let path = format!("{}/rollback", path(&self.name));
-        output.answer(&Client::new(&self.server)?.post(&path, Some(&self.how.wish()))?, told)
+        let (client, path) = (Client::new(&self.server)?, path(&self.name));
+        let mut wish = self.how.wish();
+        wish["revision"] = client.get(&path)?["revision"].clone();
+        output.answer(&client.post(&format!("{path}/rollback"), Some(&wish))?, told)
     }
 }
 

@@ -51,6 +51,8 @@ pub struct Control {
     admin: OnceLock<Digest>,
     publishing: tokio::sync::Mutex<publish::Publishing>,
     drains: drain::Drains,
+    /// Components that are tried out at the same time: they share the thread that answers administrators.
+    trials: tokio::sync::Semaphore,
     watches: watch::Watches,
     metrics: std::sync::Mutex<Registry>,
 }
@@ -75,6 +77,7 @@ impl Control {
             admin: OnceLock::new(),
             publishing: tokio::sync::Mutex::default(),
             drains: drain::Drains::default(),
+            trials: tokio::sync::Semaphore::new(TRIALS),
             watches,
             metrics: std::sync::Mutex::default(),
         })
@@ -116,6 +119,9 @@ impl Control {
         }
     }
 }
+
+/// Each may wait for its deadlines; more of them would take places from live calls.
+const TRIALS: usize = 2;
 
 /// How often unused components are looked for, and how old they must be: longer than any deploy takes.
 const SWEEP: Duration = Duration::from_hours(1);

@@ -90,12 +90,14 @@ impl Control {
     fn retire(&self, before: &Table) {
         let table = self.tables.load();
         for old in before.channels() {
-            let new = table.channel(&old.name);
+            let new = table.channel(&old.name).filter(|new| new.created == old.created);
+            // Calls of a channel that is gone must not meet the pairs and secrets of another under its name.
+            let deadline = if new.is_some() { self.config.call.drain } else { Duration::ZERO };
             let stays = |release: &Arc<Release>| {
                 new.is_some_and(|channel| channel.releases().any(|other| Arc::ptr_eq(other, release)))
             };
             for gone in old.releases().filter(|release| !stays(release)) {
-                self.drains.begin(&old.name, gone, table.revision, self.config.call.drain);
+                self.drains.begin(&old.name, gone, table.revision, deadline);
             }
         }
         self.watches.forget_all_but(&table);
@@ -121,7 +123,17 @@ impl Control {
             .filter(|_| self.in_flight(running) == in_flight)
             .map_or_else(|| Arc::new(Lane::new(in_flight)), |before| Arc::clone(&before.lane));
         let (mode, revision) = (channel.mode, channel.revision);
-        Channel { name, mode, hosts: channel.hosts, keys: Keys::new(channel.keys), lane, release, canary, revision }
+        Channel {
+            name,
+            mode,
+            created: channel.created,
+            hosts: channel.hosts,
+            keys: Keys::new(channel.keys),
+            lane,
+            release,
+            canary,
+            revision,
+        }
     }
 
     /// The release as it runs already, with its calls and its health; or a new one.

@@ -69,6 +69,7 @@ mod tests {
             lane: Arc::new(Lane::new(1)),
             release: None,
             hosts: Vec::new(),
+            created: Timestamp(0),
             canary: None,
             revision: 0,
         })

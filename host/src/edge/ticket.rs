@@ -69,7 +69,8 @@ impl Ticket {
                 return Ok(running);
             }
             newest = tables.load();
-            channel = newest.channel(&self.channel.name).ok_or(Fault::NoRelease)?;
+            let same = |next: &&Arc<Channel>| next.created == self.channel.created;
+            channel = newest.channel(&self.channel.name).filter(same).ok_or(Fault::NoRelease)?;
         }
     }
 }

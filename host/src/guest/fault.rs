@@ -60,7 +60,7 @@ pub enum Fault {
     #[error("the breaker is open: the component failed again and again, and rests for {0} s more (breaker)")]
     Resting(u32),
     /// The call's release was replaced, and the time that its calls then have is over.
-    #[error("the call was ended because its release was replaced {} s before (call.drain)", .0.as_secs())]
+    #[error("the call was ended because its release had gone and the time to drain was over (call.drain is {} s)", .0.as_secs())]
     Replaced(Duration),
     /// Wharf is stopping.
     #[error("this node is stopping")]

@@ -43,6 +43,8 @@ pub struct Channel {
     pub name: Arc<str>,
     /// Whether the public test key works.
     pub mode: Mode,
+    /// When it was made: a channel that is deleted and made again under its name is another one.
+    pub created: Timestamp,
     /// Host names that lead to it.
     pub hosts: Vec<String>,
     /// The digests of its keys.

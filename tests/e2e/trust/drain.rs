@@ -68,10 +68,8 @@ fn a_canary_is_told_nothing_of_calls_that_drain_from_a_swap_before_it() {
     });
 }
 
-#[test]
-fn a_request_whose_body_arrives_across_a_swap_is_answered_by_the_new_release() {
-    let host = Host::start();
-    host.serving("acme", "reference", &[]);
+/// Requests whose first half has been accepted, and their second half.
+fn begun(host: &Host) -> (Vec<TcpStream>, String) {
     let body = sdk_body(TEST_KEY, "inventory_push", &push());
     let (early, late) = body.split_at(body.len() / 2);
     let length = body.len();
@@ -82,6 +80,31 @@ fn a_request_whose_body_arrives_across_a_swap_is_answered_by_the_new_release() {
     }
     // Answered after the others have been accepted: connections are taken in their order.
     assert_eq!(host.sdk("acme", "inventory_push", push()).code(), "UNKNOWN_SKU");
+    (sockets, late.to_owned())
+}
+
+#[test]
+fn a_request_to_a_channel_that_is_deleted_meanwhile_does_not_meet_another_of_its_name() {
+    let host = Host::start();
+    host.serving("acme", "reference", &[]);
+    let (sockets, late) = begun(&host);
+    host.wharf(&["channel", "delete", "acme"]);
+    host.serving("acme", "echo", &[]);
+    for mut socket in sockets {
+        socket.write_all(late.as_bytes()).unwrap();
+        let answer = next_answer(socket);
+        assert_eq!((answer.status, answer.code().as_str()), (503, "HOST_UNAVAILABLE"), "{answer:?}");
+    }
+    assert_eq!(host.sdk("acme", "inventory_push", push()).code(), "STOCK");
+    let receipts = receipts(&host, "acme");
+    assert_eq!(receipts.as_array().unwrap().len(), 1, "those of the channel before are not its own: {receipts}");
+}
+
+#[test]
+fn a_request_whose_body_arrives_across_a_swap_is_answered_by_the_new_release() {
+    let host = Host::start();
+    host.serving("acme", "reference", &[]);
+    let (sockets, late) = begun(&host);
     let file = plugin("echo");
     let receipt = host.wharf(&["deploy", "acme", file.to_str().unwrap()])["receipt"].clone();
     assert_eq!(receipt["killed"].as_u64().unwrap_or_default(), 0, "they are on no release yet: {receipt}");

@@ -209,6 +209,8 @@ struct Activate {
 struct Rollback {
     reason: String,
     wait: Option<bool>,
+    /// The `revision` of the channel as it was looked at.
+    revision: Option<u64>,
 }
 
 #[expect(clippy::option_option, reason = "absent and null mean different things")]
@@ -246,7 +248,8 @@ pub(super) async fn activate(ask: &Ask, body: &mut Incoming) -> Outcome {
 
 pub(super) async fn rollback(ask: &Ask, body: &mut Incoming) -> Outcome {
     let wish: Rollback = ask.json_or_nothing(body).await?.unwrap_or_default();
-    perform(ask, Move::Rollback, None, wish.reason, wish.wait).await
+    let expected = wish.revision.map(Expected::Revision);
+    perform(ask, Move::Rollback, expected, wish.reason, wish.wait).await
 }
 
 async fn perform(ask: &Ask, change: Move, expected: Option<Expected>, reason: String, wait: Option<bool>) -> Outcome {
@@ -257,5 +260,9 @@ async fn perform(ask: &Ask, change: Move, expected: Option<Expected>, reason: St
 /// What was done to the channel's releases, the newest first.
 pub(super) fn receipts(ask: &Ask) -> Outcome {
     let limit = ask.query(&["limit"])?.limit(20)?;
-    ok(&ask.control.store.receipts(&ask.channel()?.name, limit)?)
+    let channel = ask.channel()?;
+    let mut receipts = ask.control.store.receipts(&channel.name, limit)?;
+    // Those of a channel that had this name before are not its own.
+    receipts.retain(|receipt| receipt.at >= channel.created);
+    ok(&receipts)
 }

@@ -30,6 +30,8 @@ impl Control {
         if spec.preflight == PreflightMark::Skipped {
             return Ok(None);
         }
+        // The semaphore is never closed.
+        let _place = self.trials.acquire().await.ok();
         let trial = run::Trial {
             config: &self.config,
             runtime: &self.runtime,
