@@ -53,7 +53,7 @@ enum Command {
     Diff(diff::Diff),
     /// Make a release of a channel the active one, or give it a share of the calls first
     Activate(activate::Activate),
-    /// Make the release active again that was active before; a second time goes one further back
+    /// Make the release active again that was active before; a second time goes one further back. While a canary runs, only take it back
     Rollback(activate::Rollback),
     /// List what was done to the releases of a channel, by whom, and how the calls went over
     Receipts(activate::Receipts),
