@@ -68,7 +68,7 @@ pub(super) struct Set {
     server: Server,
 }
 
-/// When a new release is taken back. What is given replaces all of it; what is then left out is as configured for the node
+/// When a new release is taken back. What is left out stays as it is
 #[derive(Debug, Default, Args)]
 struct WatchFlags {
     /// Whether Wharf itself takes back a new release or a canary that fails too often
@@ -103,17 +103,30 @@ fn on_or_off(text: &str) -> Result<bool, &'static str> {
 }
 
 impl WatchFlags {
-    /// What the channel is to have, if anything was said.
-    fn wish(&self) -> Option<Watch> {
-        let wish = Watch {
+    /// What was said.
+    fn said(&self) -> Watch {
+        Watch {
             calls: self.watch_calls,
             time_ms: self.watch_time.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
             fault_rate: self.fault_rate.map(|share| f64::from(share.parts()) / f64::from(Share::WHOLE)),
             factor: self.fault_factor,
             least_faults: self.least_faults,
             automatic: self.automatic_return,
-        };
-        (self.usual_watch || wish != Watch::default()).then_some(wish)
+        }
+    }
+
+    /// What the channel is to have: what was said, over what it has.
+    fn over(&self, has: Watch) -> Watch {
+        let has = if self.usual_watch { Watch::default() } else { has };
+        let said = self.said();
+        Watch {
+            calls: said.calls.or(has.calls),
+            time_ms: said.time_ms.or(has.time_ms),
+            fault_rate: said.fault_rate.or(has.fault_rate),
+            factor: said.factor.or(has.factor),
+            least_faults: said.least_faults.or(has.least_faults),
+            automatic: said.automatic.or(has.automatic),
+        }
     }
 }
 
@@ -175,13 +188,15 @@ impl Set {
         if !self.hosts.is_empty() {
             wish["hosts"] = json!(self.hosts);
         }
-        if let Some(watch) = self.watch.wish() {
-            wish["watch"] = json!(watch);
+        let (client, path) = (Client::new(&self.server)?, path(&self.name));
+        if self.watch.usual_watch || self.watch.said() != Watch::default() {
+            let has = serde_json::from_value(client.get(&path)?["watch"].clone()).unwrap_or_default();
+            wish["watch"] = json!(self.watch.over(has));
         }
         if wish == json!({}) {
             return Err(Failure::Usage("say what to change; `wharf channel set --help` lists it".to_owned()));
         }
-        output.answer(&Client::new(&self.server)?.patch(&path(&self.name), &wish)?, show)
+        output.answer(&client.patch(&path, &wish)?, show)
     }
 }
 

@@ -60,7 +60,7 @@ pub enum StoreError {
         channel: String,
     },
     /// No such release.
-    #[error("channel {channel} has no release {number}")]
+    #[error("channel {channel} has no release {number}; `wharf releases {channel}` lists those it has")]
     NoRelease {
         /// The channel.
         channel: String,

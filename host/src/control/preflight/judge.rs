@@ -120,12 +120,11 @@ impl Ending {
             return Verdict::Failed(Broken::new(why).answered(&answer));
         }
         for (pointer, expected) in &case.expect {
-            let found = answer.pointer(pointer).unwrap_or(&Value::Null);
-            if !same(expected, found) {
-                let why = format!(
-                    "expected {expected} at {pointer:?}, found {}",
-                    super::report::cut(&found.to_string(), 200)
-                );
+            let found = answer.pointer(pointer);
+            if !same(expected, found.unwrap_or(&Value::Null)) {
+                let found = found
+                    .map_or_else(|| "nothing there".to_owned(), |found| super::report::cut(&found.to_string(), 200));
+                let why = format!("expected {expected} at {pointer:?}, found {found}");
                 let broken = Broken { path: Some(pointer.clone()), ..Broken::new(why) };
                 return Verdict::Failed(broken.answered(&answer));
             }
