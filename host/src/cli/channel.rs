@@ -188,13 +188,14 @@ impl Set {
         if !self.hosts.is_empty() {
             wish["hosts"] = json!(self.hosts);
         }
+        let watched = self.watch.usual_watch || self.watch.said() != Watch::default();
+        if wish == json!({}) && !watched {
+            return Err(Failure::Usage("say what to change; `wharf channel set --help` lists it".to_owned()));
+        }
         let (client, path) = (Client::new(&self.server)?, path(&self.name));
-        if self.watch.usual_watch || self.watch.said() != Watch::default() {
+        if watched {
             let has = serde_json::from_value(client.get(&path)?["watch"].clone()).unwrap_or_default();
             wish["watch"] = json!(self.watch.over(has));
-        }
-        if wish == json!({}) {
-            return Err(Failure::Usage("say what to change; `wharf channel set --help` lists it".to_owned()));
         }
         output.answer(&client.patch(&path, &wish)?, show)
     }

@@ -39,8 +39,6 @@ pub(super) async fn answer(
     let id = ticket.id.clone();
     let reads_only = matches!(interaction, Interaction::OrderPull | Interaction::CatalogGetConfig);
     let work = exchange(edge, ticket, interaction, body);
-    // Boxed: the futures of eleven interactions side by side are large.
-    let work = Box::pin(work);
     if reads_only {
         return work.await;
     }
