@@ -293,6 +293,8 @@ impl Remains {
 pub(crate) fn serve(data: &Path, config: Option<&Path>) -> Command {
     let mut command = Command::new(program());
     command.args(["serve", "--edge", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--data"]).arg(data);
+    // Panics can be planted, in channels that are called for it.
+    command.env("WHARF_FAILPOINTS", "1");
     if let Some(config) = config {
         command.arg("--config").arg(config);
     }

@@ -31,6 +31,7 @@ mod redaction;
 mod restart;
 mod secrets;
 mod settings;
+mod strain;
 mod swap;
 mod trust;
 mod upstream;

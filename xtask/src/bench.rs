@@ -7,7 +7,7 @@ use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 
 use crate::node::Node;
-use crate::{build, publish, say};
+use crate::{build, publish, say, strain};
 
 const ROUNDS: usize = 5;
 
@@ -20,6 +20,10 @@ pub(crate) enum What {
     Channels,
     /// From the wish to activate a release to its first answer.
     Publish,
+    /// A channel that behaves, beside one whose component loops.
+    Neighbour,
+    /// Ten times more calls than can be answered.
+    Overload,
 }
 
 pub(crate) fn run(what: Option<What>, requests: usize) -> anyhow::Result<()> {
@@ -35,6 +39,12 @@ pub(crate) fn run(what: Option<What>, requests: usize) -> anyhow::Result<()> {
     }
     if wanted(What::Publish) {
         publish::run(&programs)?;
+    }
+    if wanted(What::Neighbour) {
+        strain::neighbour(&programs.join("wharf"))?;
+    }
+    if wanted(What::Overload) {
+        strain::overload(&programs.join("wharf"))?;
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ mod demo;
 mod node;
 mod publish;
 mod say;
+mod strain;
 
 use clap::{Parser, Subcommand};
 

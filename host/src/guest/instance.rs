@@ -158,13 +158,17 @@ impl Runtime {
     fn instance(&self, call: &Call<'_>, budget: Budget, deadline: Instant) -> Instance<CallState> {
         let (limits, guest) = (&call.environment.limits, &self.config.guest);
         let mut instance = Instance::new(&self.engine, CallState::new(self, call, deadline));
-        instance.limiter(|state| &mut state.memory);
+        instance.limiter(|state| {
+            state.failpoint("memory-grow");
+            &mut state.memory
+        });
         instance.set_hostcall_fuel(guest.host_call_fuel.len().max(limits.answer));
         instance.set_max_component_handles(guest.handles);
         instance.set_epoch_deadline(1);
         call.pace.restart();
         let (pace, slice) = (Arc::clone(call.pace), guest.slice);
-        instance.epoch_deadline_callback(move |_| {
+        instance.epoch_deadline_callback(move |store| {
+            store.data().failpoint("epoch");
             let used = pace.used_now();
             if used >= budget.cpu {
                 return Err(Fault::Cpu { limit: budget.cpu }.into());

@@ -246,7 +246,7 @@ mod tests {
         assert_eq!(lane.waiting(), 1);
         assert_eq!(lane.enter(&slots, soon()).await.unwrap_err(), Fault::Busy("call.queue"));
         drop(first);
-        second.await.unwrap();
+        drop(second.await.unwrap());
         assert_eq!((lane.waiting(), lane.turned_away(), lane.free()), (0, 1, 1));
     }
 

@@ -11,6 +11,7 @@ mod cause;
 pub mod compile;
 mod engine;
 mod exports;
+mod failpoint;
 mod fault;
 mod idle;
 mod imports;

@@ -12,6 +12,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::engine::Runtime;
+use super::failpoint::failpoint;
 use super::imports::logging::{clean, cut};
 use super::instance::Call;
 use super::limits::Limits;
@@ -112,6 +113,10 @@ impl CallState {
         }
     }
 
+    pub(super) fn failpoint(&self, point: &str) {
+        failpoint(&self.environment.channel, point);
+    }
+
     /// Everything that the guest wrote: its log, and what it printed, its panic message among it.
     pub(super) fn take_lines(&mut self) -> Vec<Line> {
         let mut lines = std::mem::take(&mut self.log.lines);
@@ -164,6 +169,7 @@ impl ResourceLimiter for MemoryLimit {
 impl WasiView for CallState {
     /// Most calls never ask for it, so it is made when one does.
     fn ctx(&mut self) -> WasiCtxView<'_> {
+        self.failpoint("wasi");
         let stderr = &mut self.stderr;
         let (log_bytes, random) = (self.environment.limits.log_bytes, self.environment.limits.random);
         let ctx = self.wasi.get_or_insert_with(|| {
@@ -178,6 +184,7 @@ impl WasiView for CallState {
 
 impl WasiHttpView for CallState {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
+        self.failpoint("http-send");
         let ctx = self.http.get_or_insert_with(|| Box::new(WasiHttpCtx::new()));
         WasiHttpCtxView { ctx, table: &mut self.table, hooks: &mut self.sender }
     }

@@ -7,6 +7,7 @@ use crate::guest::state::{CallState, Line};
 
 impl Host for CallState {
     fn log(&mut self, level: Level, context: String, message: String) -> Result<()> {
+        self.failpoint("logging-log");
         let limits = &self.environment.limits;
         let kept = cut(&message, self.log_line);
         let (message, is_cut) = (clean(kept), kept.len() < message.len());
