@@ -11,6 +11,8 @@ pub mod compile;
 mod engine;
 mod exports;
 mod fault;
+#[cfg(test)]
+mod fuzz;
 mod imports;
 mod instance;
 mod outbound;
