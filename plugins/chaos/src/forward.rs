@@ -184,7 +184,7 @@ mod imports {
             ),
             5 => drop(any(&made.fields, script).map(|fields| (fields.entries(), fields.clone().has("x")))),
             6 => {
-                let fields = made.fields.pop().unwrap_or_default();
+                let fields = made.fields.pop().unwrap_or_else(Fields::new);
                 made.requests.push(OutgoingRequest::new(fields));
             }
             7 => drop(any(&made.requests, script).map(|one| one.set_method(&Method::Other(script.text())))),

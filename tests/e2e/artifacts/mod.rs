@@ -12,7 +12,7 @@ use crate::wire::{self, Answer};
 const QUIET: &str = "[call]\nsdk-deadline = \"1s\"\n[breaker]\nfaults = 0\n[release]\nautomatic-return = false\n";
 
 fn push(host: &Host, channel: &str) -> Answer {
-    host.sdk(channel, "inventory_push", json!({ "inventory_updates": [] }))
+    host.sdk(channel, "inventory_push", json!({ "inventory_updates": [{ "sku": "A", "quantity_available": 1 }] }))
 }
 
 /// Uploads bytes as a release without a preflight.
