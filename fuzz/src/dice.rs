@@ -24,6 +24,11 @@ impl<'a> Dice<'a> {
         *first
     }
 
+    /// Heads or tails; heads when nothing is left.
+    pub fn flip(&mut self) -> bool {
+        self.byte().is_multiple_of(2)
+    }
+
     /// A number below `end`, which is at most 65,536; 0 if `end` is 0.
     pub fn below(&mut self, end: usize) -> usize {
         let number = usize::from(u16::from_le_bytes([self.byte(), self.byte()]));

@@ -14,7 +14,6 @@ pub const MEMORY_VARIABLE: &str = "WHARF_FUZZ_MEMORY";
 ///
 /// # Panics
 /// It took more than a second of CPU time, or the process has come to hold more than 256 MiB.
-#[expect(clippy::panic, reason = "a fuzz target fails by panicking")]
 pub fn within_limits<R>(run: impl FnOnce() -> R) -> R {
     let began = cpu_time();
     let result = run();

@@ -71,7 +71,7 @@ pub fn spoil_json(example: &str, dice: &mut Dice<'_>) -> String {
 
 /// Goes down at random, and changes what it comes to.
 fn edit(value: &mut Value, dice: &mut Dice<'_>) {
-    let deeper = dice.byte() % 4 != 0;
+    let deeper = !dice.byte().is_multiple_of(4);
     match value {
         Value::Object(members) if deeper && !members.is_empty() => {
             let names: Vec<_> = members.keys().cloned().collect();
@@ -84,11 +84,11 @@ fn edit(value: &mut Value, dice: &mut Dice<'_>) {
             let index = dice.below(items.len());
             edit(&mut items[index], dice);
         }
-        Value::Array(items) if dice.byte() % 2 == 0 && !items.is_empty() => {
+        Value::Array(items) if dice.flip() && !items.is_empty() => {
             let index = dice.below(items.len());
             items.push(items[index].clone());
         }
-        Value::Object(members) if dice.byte() % 2 == 0 && !members.is_empty() => {
+        Value::Object(members) if dice.flip() && !members.is_empty() => {
             let names: Vec<_> = members.keys().cloned().collect();
             members.remove(&names[dice.below(names.len())]);
         }

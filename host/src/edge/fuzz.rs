@@ -43,13 +43,13 @@ const HEADERS: [(&str, &str); 5] = [
 /// A request's head, as far as it can be one.
 fn head(dice: &mut Dice<'_>) -> Option<Parts> {
     let path = dice.of(&PATHS).as_bytes();
-    let path = if dice.byte() % 2 == 0 { path.to_vec() } else { spoil(path, dice) };
+    let path = if dice.flip() { path.to_vec() } else { spoil(path, dice) };
     let method = dice.of(&["GET", "POST", "HEAD", "OPTIONS", "CONNECT", "PUT", "get", "X"]);
     let mut request =
         Request::builder().method(Method::from_bytes(method.as_bytes()).ok()?).uri(Uri::try_from(path).ok()?);
     for _ in 0..dice.below(6) {
         let (name, value) = dice.of(&HEADERS);
-        let value = if dice.byte() % 2 == 0 { value.as_bytes().to_vec() } else { spoil(value.as_bytes(), dice) };
+        let value = if dice.flip() { value.as_bytes().to_vec() } else { spoil(value.as_bytes(), dice) };
         let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
         if let Ok(value) = HeaderValue::from_bytes(&value) {
             request = request.header(name, value);
@@ -105,7 +105,7 @@ fn carried(json: &str, dice: &mut Dice<'_>) -> (&'static str, Vec<u8>) {
         ),
         _ => ("", String::new()),
     };
-    (kind, if dice.byte() % 2 == 0 { body.into_bytes() } else { spoil(body.as_bytes(), dice) })
+    (kind, if dice.flip() { body.into_bytes() } else { spoil(body.as_bytes(), dice) })
 }
 
 #[test]

@@ -29,8 +29,21 @@ fn damaged_components_are_admitted_or_refused_in_plain_words() {
         within_limits(|| {
             if let Err(refused) = admit(&config, &bytes, &grants) {
                 let words = refused.to_string();
-                assert!(!words.is_empty() && !words.contains("offset") && !words.contains('\n'), "{words}");
+                assert!(!words.is_empty() && !words.contains("offset") && !words.contains(char::is_control), "{words}");
+                assert!(words.len() < 1000, "{words}");
             }
         });
     });
+}
+
+#[test]
+fn a_name_that_would_forge_a_line_or_fill_a_screen_is_told_harmlessly() {
+    let importing = |name: &str| wat::parse_str(format!(r#"(component (import "{name}" (instance)))"#)).unwrap();
+    let mut forged = importing("acme:evil/root");
+    let at = forged.windows(4).position(|bytes| bytes == b"evil").unwrap();
+    forged[at..at + 4].copy_from_slice(b"\n\x1b[J");
+    let grants = Grants { hosts: Vec::new(), key_value: true };
+    let told = |bytes: &[u8]| admit(&Config::default(), bytes, &grants).unwrap_err().to_string();
+    assert!(told(&forged).contains(r"imports acme:\n\u{1b}[J/root"), "{}", told(&forged));
+    assert!(told(&importing(&format!("acme:evil/{}", "x".repeat(5000)))).len() < 500);
 }

@@ -39,7 +39,11 @@ impl Script {
             0..=239 => usize::from(self.byte()) % 48,
             _ => usize::from(self.byte()) << 8,
         };
-        if self.byte() % 2 == 0 { vec![self.byte(); length] } else { (0..length).map(|_| self.byte()).collect() }
+        if self.byte().is_multiple_of(2) {
+            vec![self.byte(); length]
+        } else {
+            (0..length).map(|_| self.byte()).collect()
+        }
     }
 
     fn text(&mut self) -> String {

@@ -1,12 +1,11 @@
 //! The boundary between guests and host, in both directions: scripts of calls with any values, and answers of any bytes.
 
-use std::fmt::Write as _;
 use std::panic::AssertUnwindSafe;
 
 use bolero::check;
 use serde_json::json;
 
-use super::shell::Guest;
+use super::shell::{Guest, hex};
 use crate::admission::Files;
 use crate::host::Host;
 
@@ -19,16 +18,9 @@ fn node() -> Host {
     host
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
 /// Hands a script to a channel's guest. Whatever the guest does of it, its host answers, and never with a fault of its own.
 fn throw(host: &Host, channel: &str, bytes: &[u8]) {
-    let payload = json!({ "script": hex(bytes), "inventory_updates": [] });
+    let payload = json!({ "script": hex("", bytes), "inventory_updates": [] });
     let answer = host.sdk(channel, "inventory_push", payload);
     assert!([200, 422, 429, 501, 502, 503, 504].contains(&answer.status), "{answer:?}");
     if bytes.len().is_multiple_of(16) {
@@ -47,12 +39,12 @@ fn any_calls_of_host_functions_are_borne() {
 
 /// Reads the hexadecimal digits behind `"script":"` in the request into its memory, from the address 0 on, and says that this is
 /// its answer.
-const ANSWERING_WITH_THE_SCRIPT: &str = r#"
+const ANSWERING_WITH_THE_SCRIPT: &str = r"
 (call $raw-request (i32.const 60000))
 (call $copy (i32.load (i32.const 60000)) (i32.load (i32.const 60004)))
-i32.const 0"#;
+i32.const 0";
 
-const COPY: &str = r#"
+const COPY: &str = r"
 (func $digit (param $at i32) (result i32)
     (select
         (i32.sub (i32.load8_u (local.get $at)) (i32.const 87))
@@ -76,7 +68,7 @@ const COPY: &str = r#"
             (i32.or (i32.shl (call $digit (local.get $at)) (i32.const 4)) (call $digit (i32.add (local.get $at) (i32.const 1)))))
         (local.set $to (i32.add (local.get $to) (i32.const 1)))
         (local.set $at (i32.add (local.get $at) (i32.const 2)))
-        (br $next)))"#;
+        (br $next)))";
 
 /// Bytes that are more often an answer than chance would have it: most words are small, and so may be addresses and lengths.
 fn words(script: &[u8]) -> Vec<u8> {
@@ -101,7 +93,8 @@ fn any_bytes_as_an_answer_are_borne() {
         .iter()
         .flat_map(|word: &u32| word.to_le_bytes())
         .collect();
-    let answer = host.sdk("bad", "inventory_push", json!({ "script": hex(&whole), "inventory_updates": [] })).ok(200);
+    let answer =
+        host.sdk("bad", "inventory_push", json!({ "script": hex("", &whole), "inventory_updates": [] })).ok(200);
     assert_eq!(answer["events"][0]["code"], "aa", "{answer}");
     check!().for_each(|script: &[u8]| {
         let mut bytes = words(&script[..script.len().min(600)]);

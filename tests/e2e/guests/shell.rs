@@ -1,5 +1,6 @@
 //! The shell around a hostile core module: what it may import, and what the contract wants of its `push`.
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -124,9 +125,8 @@ impl Guest {
 
     /// With these little-endian words in its memory from `at` on.
     pub(crate) fn holding(self, at: u32, words: &[u32]) -> Self {
-        let bytes: String =
-            words.iter().flat_map(|word| word.to_le_bytes()).map(|byte| format!("\\{byte:02x}")).collect();
-        self.with(format!("(data (i32.const {at}) \"{bytes}\")"))
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        self.with(format!("(data (i32.const {at}) \"{}\")", hex("\\", &bytes)))
     }
 
     /// With so many pages of memory from the start.
@@ -170,6 +170,14 @@ impl Guest {
         embed_component_metadata(&mut module, resolve, *world, self.encoding).unwrap();
         ComponentEncoder::default().validate(true).module(&module).unwrap().encode().unwrap()
     }
+}
+
+/// Two digits for each byte, with something before each.
+pub(super) fn hex(before: &str, bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{before}{byte:02x}");
+        text
+    })
 }
 
 static CONTRACT: LazyLock<(Resolve, WorldId)> = LazyLock::new(|| {
