@@ -34,6 +34,7 @@ mod redaction;
 mod restart;
 mod secrets;
 mod settings;
+mod strain;
 mod swap;
 mod trust;
 mod upstream;

@@ -8,6 +8,7 @@ mod node;
 mod publish;
 mod say;
 mod soak;
+mod strain;
 
 use std::time::Duration;
 

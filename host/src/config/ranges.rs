@@ -44,7 +44,15 @@ impl Config {
         ranges.time("call.sdk-deadline", call.sdk_deadline, 10 * MS..=2 * MINUTE);
         ranges.time("call.notification-deadline", call.notification_deadline, 10 * MS..=2 * MINUTE);
         ranges.time("call.async-deadline", call.async_deadline, 10 * MS..=HOUR);
+        ranges.time("call.cpu", call.cpu, MS..=2 * MINUTE);
+        ranges.time("call.push-cpu", call.push_cpu, MS..=2 * MINUTE);
+        ranges.time("call.async-cpu", call.async_cpu, MS..=HOUR);
         ranges.plain("call.in-flight", call.in_flight, 1..=10_000);
+        ranges.plain("call.share", call.share, 0.001..=1.0);
+        ranges.plain("call.queue", call.queue, 0..=100_000);
+        ranges.time("call.queue-wait", call.queue_wait, Duration::ZERO..=MINUTE);
+        ranges.plain("call.rate", call.rate, 1..=1_000_000);
+        ranges.plain("call.burst", call.burst, 1..=1_000_000);
         ranges.plain("call.answer", call.answer, Size::kib(1)..=Size::mib(256));
         ranges.time("call.drain", call.drain, Duration::ZERO..=HOUR);
     }
@@ -67,10 +75,19 @@ impl Config {
     fn guest_ranges(&self, ranges: &mut Ranges) {
         let guest = &self.guest;
         ranges.plain("guest.memory", guest.memory, Size::mib(1)..=Size::mib(1024));
+        ranges.plain("guest.largest-memory", guest.largest_memory, Size::mib(1)..=Size::mib(4096));
         ranges.plain("guest.instances", guest.instances, 0..=10_000);
+        ranges.plain("guest.core-instances", guest.core_instances, 1..=1000);
+        ranges.plain("guest.memories", guest.memories, 1..=100);
+        ranges.plain("guest.tables", guest.tables, 1..=100);
         ranges.plain("guest.table-elements", guest.table_elements, 100..=10_000_000);
         ranges.plain("guest.stack", guest.stack, Size::kib(64)..=Size::mib(1));
         ranges.time("guest.tick", guest.tick, Duration::from_micros(50)..=SECOND);
+        ranges.time("guest.slice", guest.slice, Duration::ZERO..=MINUTE);
+        ranges.plain("guest.idle-threads", guest.idle_threads, 0..=1000);
+        ranges.plain("guest.host-call-fuel", guest.host_call_fuel, Size::kib(64)..=Size::mib(1024));
+        ranges.plain("guest.handles", guest.handles, 10..=1_000_000);
+        ranges.plain("guest.resources", guest.resources, 16..=1_000_000);
         ranges.plain("guest.log-lines", guest.log_lines, 0..=100_000);
         ranges.plain("guest.log-line", guest.log_line, Size(64)..=Size::mib(1));
         ranges.plain("guest.log-bytes", guest.log_bytes, Size(0)..=Size::mib(64));

@@ -39,7 +39,7 @@ pub use deploy::{Candidate, Deployed, Timings};
 pub use diff::{Change, Diff, Side, What, diff};
 pub use error::ControlError;
 pub use preflight::{CaseOutcome, DeclaredCase, FailedCase, Preflight, SpecCase, SpecPreflight};
-pub use spec::{Spec, SpecGrants, SpecLimits};
+pub use spec::{Spec, SpecGrants};
 pub use tokens::{ADMIN_TOKEN, TokenFileError};
 
 /// The control plane of one node.

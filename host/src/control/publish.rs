@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::spec;
 use super::{Control, ControlError};
 use crate::guest::{Lane, Plugin};
-use crate::store::{self, DesiredChannel, Digest, StoreError, Timestamp};
+use crate::store::{self, DesiredChannel, Digest, LimitOverrides, StoreError, Timestamp};
 use crate::table::{Breakers, Canary, Channel, Health, Keys, Release, Table, Traffic};
 
 /// How long a component that could not be loaded is left alone: trying may cost a whole compilation, and every change of
@@ -117,11 +117,12 @@ impl Control {
             }
             _ => None,
         };
-        let in_flight = self.in_flight(release.as_deref());
-        let running = before.and_then(|before| before.release.as_deref());
-        let lane = before
-            .filter(|_| self.in_flight(running) == in_flight)
-            .map_or_else(|| Arc::new(Lane::new(in_flight)), |before| Arc::clone(&before.lane));
+        let limits = match &release {
+            Some(release) => release.environment.limits.clone(),
+            None => self.runtime.limits(&LimitOverrides::default(), &LimitOverrides::default()),
+        };
+        let lane = before.map_or_else(|| Arc::new(Lane::new(&limits)), |before| Arc::clone(&before.lane));
+        lane.set(&limits);
         let (mode, revision) = (channel.mode, channel.revision);
         Channel {
             name,
@@ -144,15 +145,14 @@ impl Control {
         publishing: &mut Publishing,
         wanted: store::Release,
     ) -> Option<Arc<Release>> {
-        let running = before.and_then(|before| before.releases().find(|running| running.number == wanted.number));
+        // With other limits it is another one: what runs keeps those that it began with.
+        let limits = self.runtime.limits(&LimitOverrides::default(), &wanted.spec.limits);
+        let same = |running: &&Arc<Release>| running.number == wanted.number && running.environment.limits == limits;
+        let running = before.and_then(|before| before.releases().find(same));
         match running {
             Some(running) => Some(Arc::clone(running)),
             None => self.release(channel, publishing, wanted).await.map(Arc::new),
         }
-    }
-
-    fn in_flight(&self, release: Option<&Release>) -> u32 {
-        release.map_or(self.config.call.in_flight, |release| release.in_flight)
     }
 
     /// The release, ready to answer; `None` when its component cannot be loaded, which concerns this channel alone.
@@ -185,18 +185,12 @@ impl Control {
     }
 
     fn ready(&self, channel: &Arc<str>, release: store::Release, plugin: Arc<Plugin>) -> Result<Release, ControlError> {
-        let environment = spec::environment(channel, &release.spec)?;
-        let limits = release.spec.limits;
-        let memory = self.config.guest.memory.len();
-        let asked = limits.memory.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
-        let in_flight = self.config.call.in_flight;
+        let limits = self.runtime.limits(&LimitOverrides::default(), &release.spec.limits);
+        let environment = spec::environment(channel, &release.spec, limits)?;
         Ok(Release {
             number: release.number,
             plugin,
             environment: Arc::new(environment),
-            memory: asked.map_or(memory, |asked| asked.min(memory)),
-            deadline: limits.deadline_ms.map(Duration::from_millis),
-            in_flight: limits.in_flight.map_or(in_flight, |asked| asked.min(in_flight)),
             platform_origin: release.spec.platform_origin,
             traffic: Traffic::default(),
             health: Health::new(self.watches.alarm()),

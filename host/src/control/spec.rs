@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ControlError, SpecPreflight, names};
 use crate::config::{Config, Size};
-use crate::guest::{Effects, Environment, HostPattern};
+use crate::guest::{Effects, Environment, HostPattern, Limits};
 use crate::store::{Digest, Grants, LimitOverrides, PreflightMark, ReleaseSpec, SecretRef, SecretVersion};
 
 /// What a release is made of beside its component: the JSON that the API takes.
@@ -22,7 +22,7 @@ pub struct Spec {
     /// The secrets it may use: `NAME`, `NAME@latest` or `NAME@3`.
     pub secrets: Vec<String>,
     /// Its own limits, at most the node's.
-    pub limits: SpecLimits,
+    pub limits: LimitOverrides,
     /// Origin of the platform's pages, for those that embed one of ours, such as `https://app.example.com`.
     pub platform_origin: Option<String>,
     /// Why it is deployed.
@@ -43,7 +43,7 @@ impl Default for Spec {
             config: BTreeMap::new(),
             grants: SpecGrants::default(),
             secrets: Vec::new(),
-            limits: SpecLimits::default(),
+            limits: LimitOverrides::default(),
             platform_origin: None,
             note: String::new(),
             activate: true,
@@ -68,18 +68,6 @@ impl Default for SpecGrants {
     fn default() -> Self {
         Self { hosts: Vec::new(), key_value: true }
     }
-}
-
-/// Limits of its own.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct SpecLimits {
-    /// Bytes of linear memory.
-    pub memory: Option<u64>,
-    /// Milliseconds for a whole call.
-    pub deadline_ms: Option<u64>,
-    /// Calls at the same time.
-    pub in_flight: Option<u32>,
 }
 
 /// Bytes of the longest note or reason, so that a list of releases or receipts stays a list.
@@ -162,11 +150,7 @@ impl Spec {
             grants: self.grants(),
             config: self.config,
             secrets,
-            limits: LimitOverrides {
-                memory: self.limits.memory,
-                deadline_ms: self.limits.deadline_ms,
-                in_flight: self.limits.in_flight,
-            },
+            limits: self.limits,
             platform_origin: self.platform_origin,
             author,
             note: self.note,
@@ -176,13 +160,14 @@ impl Spec {
 }
 
 /// What a release gives to its guests.
-pub(super) fn environment(channel: &Arc<str>, spec: &ReleaseSpec) -> Result<Environment, ControlError> {
+pub(super) fn environment(channel: &Arc<str>, spec: &ReleaseSpec, limits: Limits) -> Result<Environment, ControlError> {
     Ok(Environment {
         channel: Arc::clone(channel),
         config: spec.config.clone(),
         grants: spec.grants.clone(),
         hosts: read_hosts(&spec.grants.hosts).map_err(ControlError::Invalid)?,
         secrets: spec.secrets.clone(),
+        limits,
         effects: Effects::Live,
     })
 }
@@ -233,7 +218,7 @@ mod tests {
         let spec = Spec {
             grants: SpecGrants { hosts: vec!["https://a.b".to_owned()], key_value: true },
             secrets: ["small", "TWICE@1", "TWICE@2"].map(str::to_owned).to_vec(),
-            limits: SpecLimits { memory: Some(0), ..SpecLimits::default() },
+            limits: LimitOverrides { memory: Some(0), ..LimitOverrides::default() },
             platform_origin: Some("app.example.com/x".to_owned()),
             ..Spec::default()
         };
@@ -290,7 +275,12 @@ mod tests {
 
     #[test]
     fn a_limit_above_the_nodes_is_told() {
-        let limits = SpecLimits { memory: Some(1 << 40), deadline_ms: Some(1 << 40), in_flight: Some(1 << 20) };
+        let limits = LimitOverrides {
+            memory: Some(1 << 40),
+            deadline_ms: Some(1 << 40),
+            in_flight: Some(1 << 20),
+            ..LimitOverrides::default()
+        };
         let spec = Spec { limits, ..Spec::default() };
         assert!(spec.check().is_ok());
         assert_eq!(spec.notes(&Config::default()).len(), 3);

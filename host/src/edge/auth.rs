@@ -48,8 +48,9 @@ fn admit(channel: Option<&Arc<Channel>>, kind: KeyKind, key: Option<&str>, extra
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::guest::Lane;
-    use crate::store::KeyRecord;
+    use crate::config::Config;
+    use crate::guest::{Lane, Limits};
+    use crate::store::{KeyRecord, LimitOverrides};
     use crate::table::Keys;
 
     pub(in crate::edge) fn channel(mode: Mode, keys: &[(KeyKind, &str, Option<i64>)]) -> Arc<Channel> {
@@ -62,11 +63,13 @@ pub(super) mod tests {
                 expires: expires.map(Timestamp),
             })
             .collect();
+        let none = LimitOverrides::default();
+        let limits = Limits::of(&Config::default(), 8, &none, &none);
         Arc::new(Channel {
             name: "acme".into(),
             mode,
             keys: Keys::new(keys),
-            lane: Arc::new(Lane::new(1)),
+            lane: Arc::new(Lane::new(&limits)),
             release: None,
             hosts: Vec::new(),
             created: Timestamp(0),

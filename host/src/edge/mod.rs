@@ -17,7 +17,6 @@ mod sdk;
 mod source;
 mod ticket;
 
-use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -121,11 +120,4 @@ impl Edge {
             }
         }
     }
-}
-
-/// Runs work to its end although the caller may hang up: what a guest has begun to change, it finishes.
-async fn finish<T: Send + 'static>(
-    work: impl Future<Output = T> + Send + 'static,
-) -> Result<T, tokio::task::JoinError> {
-    tokio::spawn(work).await
 }

@@ -12,9 +12,10 @@ use serde::Serialize;
 use wharf_protocol::notification::{ErrorLevel, EventKind, Notification, Reply};
 
 use super::problem::Problem;
-use super::{Edge, Outcome, Ticket, body, finish, reply, source};
+use super::{Edge, Outcome, Ticket, body, reply, source};
 use crate::call;
 use crate::config::{self, OnFailure};
+use crate::guest::Abandoned;
 use crate::store::{self, Digest, Timestamp};
 use crate::table::{Channel, Work};
 
@@ -64,11 +65,20 @@ async fn take(
         return accept(&edge, &channel, kind, &notification, &json, began).await;
     }
     let ticket = Ticket::new(channel, Work::notification(kind), event_type, began);
-    let work = Box::pin(async move {
+    if let Err(fault) = ticket.count() {
+        let problem = Problem::of_fault(&fault, false);
+        return Ok(reply::of_call(failed(&edge.config.notification, kind, &problem, &ticket.id), &ticket.id));
+    }
+    let (id, pace) = (ticket.id.clone(), Arc::clone(&ticket.pace));
+    let (node, runtime) = (Arc::clone(&edge), Arc::clone(&edge.runtime));
+    let work = async move {
         let notification = parse(std::str::from_utf8(&json).unwrap_or_default())?;
-        Ok(exchange(&edge, ticket, kind, &notification, &json).await)
-    });
-    finish(work).await.unwrap_or_else(|panic| Err(Problem::host(panic.to_string())))
+        Ok(exchange(&node, ticket, kind, &notification, &json).await)
+    };
+    runtime.carry(work, pace, Abandoned::Finished).await.unwrap_or_else(|panicked| {
+        let problem = Problem::panicked(&panicked, &id);
+        Ok(reply::of_call(failed(&edge.config.notification, kind, &problem, &id), &id))
+    })
 }
 
 fn parse(text: &str) -> Result<Notification<'_>, Problem> {
@@ -86,6 +96,7 @@ async fn accept(
 ) -> Result<Response<Full<Bytes>>, Problem> {
     let mut ticket =
         Ticket::new(Arc::clone(channel), Work::notification(kind), notification.event_type.as_str(), began);
+    ticket.count().map_err(|fault| Problem::of_fault(&fault, false))?;
     let event = store::Event {
         channel: channel.name.to_string(),
         event_type: notification.event_type.to_string(),
@@ -121,9 +132,7 @@ async fn exchange(
     json: &Bytes,
 ) -> Response<Full<Bytes>> {
     let settings = &edge.config.notification;
-    let time = edge.config.call.notification_deadline;
-    let answered =
-        call::notification::answer(&edge.runner(&ticket), ticket.ids(), settings, notification, json, time).await;
+    let answered = call::notification::answer(&edge.runner(&ticket), ticket.ids(), settings, notification, json).await;
     let (response, outcome) = match answered {
         Ok(answer) => (reply::with(200, reply::JSON, answer), Outcome::WELL),
         Err(stopped) => {

@@ -18,9 +18,9 @@ use wharf_protocol::notification::Entity;
 use wharf_protocol::notification::payments::{FormField, Page, PageMessage, PageRequest};
 
 use super::problem::Problem;
-use super::{Edge, Outcome, Ticket, body, finish, reply};
+use super::{Edge, Outcome, Ticket, body, reply};
 use crate::call::{self, Runner, Subject};
-use crate::guest::{Body, functions};
+use crate::guest::{Abandoned, Body, Class, functions};
 use crate::table::{Channel, Release, Work};
 
 const HTML: &str = "text/html; charset=utf-8";
@@ -106,8 +106,13 @@ pub(super) async fn answer(
         }
     };
     let ticket = Ticket::new(channel, Work::PAYMENT_PAGE, Work::PAYMENT_PAGE.name(), began);
-    let work = Box::pin(async move { exchange(&edge, ticket, &query, fields).await });
-    finish(work).await.unwrap_or_else(|panic| failed(&Problem::host(panic.to_string())))
+    if let Err(fault) = ticket.count() {
+        return reply::of_call(failed(&Problem::of_fault(&fault, false)), &ticket.id);
+    }
+    let (id, pace, runtime) = (ticket.id.clone(), Arc::clone(&ticket.pace), Arc::clone(&edge.runtime));
+    let work = async move { exchange(&edge, ticket, &query, fields).await };
+    let carried = runtime.carry(work, pace, Abandoned::Finished).await;
+    carried.unwrap_or_else(|panicked| reply::of_call(failed(&Problem::panicked(&panicked, &id)), &id))
 }
 
 async fn exchange(edge: &Edge, ticket: Ticket, query: &str, fields: Vec<(String, String)>) -> Response<Full<Bytes>> {
@@ -119,15 +124,15 @@ async fn exchange(edge: &Edge, ticket: Ticket, query: &str, fields: Vec<(String,
         .filter(|(name, _)| name != FORM_TOKEN)
         .map(|(name, value)| FormField { name: name.into(), value: value.into() })
         .collect();
-    let time = edge.config.call.notification_deadline;
     let context = call::notification::context(ticket.ids());
     let subject = Subject::entity(&request.entity);
     let runner = edge.runner(&ticket);
-    let ended = runner.run::<functions::PaymentPage>(subject, Body::Empty, time, (context, &request)).await;
+    let ended =
+        runner.run::<functions::PaymentPage>(subject, Body::Empty, Class::Notification, (context, &request)).await;
     let (response, outcome) = match ended.result {
         Ok(page) => (shown(edge, ticket.answering(), page), Outcome::WELL),
         Err(fault) => {
-            let problem = Problem::of_fault(&fault, ended.sent > 0);
+            let problem = Problem::of_fault(&fault, ended.spent.sent > 0);
             let status = problem.status();
             (failed(&problem), problem.into_outcome(status))
         }

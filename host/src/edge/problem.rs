@@ -19,7 +19,7 @@ use wharf_protocol::sdk::reports::{Event, Outcome as Status};
 use super::{Outcome, reply};
 use crate::call::Failed;
 use crate::config::Size;
-use crate::guest::Fault;
+use crate::guest::{Fault, Panicked};
 
 /// A failure as a caller is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,6 +159,12 @@ impl Problem {
         }
     }
 
+    /// A bug of ours that ended a call.
+    pub(super) fn panicked(panicked: &Panicked, call_id: &str) -> Self {
+        tracing::error!(call = call_id, %panicked, "a bug of this host");
+        Self::host(panicked.to_string())
+    }
+
     /// The failure table: what each fault of a guest becomes. `sent` says that requests to the outside had gone out, so that
     /// after a fault nobody knows what they did.
     pub(super) fn of_fault(fault: &Fault, sent: bool) -> Self {
@@ -187,6 +193,9 @@ impl Problem {
             Fault::Deadline { .. } => {
                 Self::new(504, "HOST_DEADLINE", "The channel's plugin did not answer in time.", "deadline")
             }
+            Fault::Cpu { .. } => {
+                Self::new(504, "HOST_CPU_DEADLINE", "The channel's plugin computed for too long.", "cpu-deadline")
+            }
             Fault::NotImplemented(_) => {
                 Self::new(501, "HOST_NOT_IMPLEMENTED", "The channel's plugin does not answer this.", "not-implemented")
             }
@@ -198,6 +207,10 @@ impl Problem {
                 Self::later(seconds.unwrap_or(RETRY_SOON), "HOST_RETRY_LATER", message, "retry-later")
             }
             Fault::Busy(_) => Self::later(RETRY_SOON, "HOST_BUSY", "Too many calls at the same time.", "busy"),
+            Fault::Rate(seconds) => {
+                let message = "The channel's calls come too fast.";
+                Self { status: 429, ..Self::later(*seconds, "HOST_RATE_LIMITED", message, "rate") }
+            }
             Fault::NoRelease => {
                 let message = "The channel has nothing deployed that could answer.";
                 Self::later(RETRY_SOON, "HOST_UNAVAILABLE", message, "unavailable")
@@ -226,7 +239,8 @@ impl Problem {
     /// It as the journal has it, with the status that the caller got.
     pub(super) fn into_outcome(self, status: u16) -> Outcome {
         let Self { code, cause, outcome, bearing, .. } = self;
-        Outcome { status, name: outcome, code: Some(code.into_owned()), detail: cause, bearing }
+        let is_shed = matches!(outcome, "busy" | "rate");
+        Outcome { status, name: outcome, code: Some(code.into_owned()), detail: cause, bearing, is_shed }
     }
 
     pub(super) fn status(&self) -> u16 {
@@ -322,6 +336,8 @@ mod tests {
                 None,
                 true,
             ),
+            (Fault::Cpu { limit: Duration::from_secs(1) }, 504, "HOST_CPU_DEADLINE", None, true),
+            (Fault::Rate(3), 429, "HOST_RATE_LIMITED", Some("3"), false),
             (Fault::AnswerTooLarge { limit: 1 }, 502, "HOST_INVALID_ANSWER", None, true),
             (Fault::Internal("secret".into()), 502, "HOST_PLUGIN_FAILED", None, true),
             (Fault::NotImplemented("orders.pull"), 501, "HOST_NOT_IMPLEMENTED", None, false),

@@ -3,12 +3,12 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::Edge;
 use super::problem::Bearing;
 use crate::call::{Ids, Runner, Subject};
-use crate::guest::{Body, Call, Ended, Fault, Function};
+use crate::guest::{Body, Call, Class, Ended, Fault, Function, Pace, Spent};
 use crate::store::{CallRecord, Timestamp, new_id};
 use crate::table::{Channel, Release, Running, Tables, Work};
 
@@ -21,6 +21,9 @@ pub(super) struct Ticket {
     began: Instant,
     started: Timestamp,
     release: OnceLock<Arc<Release>>,
+    spent: OnceLock<Spent>,
+    /// The processor time that it uses.
+    pub(super) pace: Arc<Pace>,
 }
 
 /// How a call ended, for the journal.
@@ -30,17 +33,29 @@ pub(super) struct Outcome {
     pub(super) code: Option<String>,
     pub(super) detail: Option<Box<str>>,
     pub(super) bearing: Bearing,
+    /// Whether the call was turned away because there were too many: it is counted, and not written down.
+    pub(super) is_shed: bool,
 }
 
 impl Outcome {
     /// The guest answered.
-    pub(super) const WELL: Self = Self { status: 200, name: "ok", code: None, detail: None, bearing: Bearing::Well };
+    pub(super) const WELL: Self =
+        Self { status: 200, name: "ok", code: None, detail: None, bearing: Bearing::Well, is_shed: false };
 }
 
 impl Ticket {
     pub(super) fn new(channel: Arc<Channel>, work: Work, action: impl Into<String>, began: Instant) -> Self {
         let (id, action, started) = (new_id(), action.into(), Timestamp::now());
-        Self { id, channel, work, action, began, started, release: OnceLock::new() }
+        let (release, spent, pace) = (OnceLock::new(), OnceLock::new(), Arc::default());
+        Self { id, channel, work, action, began, started, release, spent, pace }
+    }
+
+    /// Counts the call against its channel's rate.
+    ///
+    /// # Errors
+    /// [`Fault::Rate`]
+    pub(super) fn count(&self) -> Result<(), Fault> {
+        self.channel.lane.count()
     }
 
     pub(super) fn ids(&self) -> Ids<'_> {
@@ -86,14 +101,14 @@ impl Runner for TicketRunner<'_> {
         &'a self,
         subject: Subject<'a>,
         body: Body,
-        time: Duration,
+        class: Class,
         params: F::Params<'a>,
     ) -> Pin<Box<dyn Future<Output = Ended<F::Answer>> + Send + 'a>> {
         let ticket = self.ticket;
         Box::pin(async move {
             let running = match ticket.enter(&self.edge.tables, subject) {
                 Ok(running) => running,
-                Err(fault) => return Ended { result: Err(fault), sent: 0 },
+                Err(fault) => return Ended::unasked(fault),
             };
             let release = running.release();
             let call = Call {
@@ -102,11 +117,14 @@ impl Runner for TicketRunner<'_> {
                 lane: &ticket.channel.lane,
                 body,
                 began: ticket.began,
-                time: release.deadline.map_or(time, |own| own.min(time)),
-                memory: release.memory,
+                class,
+                longest: None,
+                pace: &ticket.pace,
                 stop: release.traffic.stop(),
             };
-            self.edge.runtime.call::<F>(&release.plugin, call, params).await
+            let ended = self.edge.runtime.call::<F>(&release.plugin, call, params).await;
+            let _ = ticket.spent.set(ended.spent.clone());
+            ended
         })
     }
 }
@@ -119,7 +137,11 @@ impl Edge {
 
     /// Writes the call into the journal, which never waits, and tells the release how it went.
     pub(super) fn record(&self, ticket: Ticket, outcome: Outcome) {
-        let Ticket { id, channel, work, action, began, started, release } = ticket;
+        if outcome.is_shed {
+            // A flood must not push what the journal keeps of other channels out of it.
+            return;
+        }
+        let Ticket { id, channel, work, action, began, started, release, spent: _, pace: _ } = ticket;
         let release = release.into_inner();
         if outcome.status == 500 {
             tracing::error!(call = id, channel = %channel.name, detail = outcome.detail, "a bug of this host");

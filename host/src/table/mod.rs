@@ -15,7 +15,6 @@ mod work;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
@@ -82,12 +81,6 @@ pub struct Release {
     pub plugin: Arc<Plugin>,
     /// What its guests are given.
     pub environment: Arc<Environment>,
-    /// Bytes of linear memory.
-    pub memory: usize,
-    /// Its own limit on the time of a call.
-    pub deadline: Option<Duration>,
-    /// Calls at the same time.
-    pub in_flight: u32,
     /// The origin of the platform's pages.
     pub platform_origin: Option<String>,
     /// Its calls that are under way.

@@ -24,6 +24,10 @@ pub enum Behaviour {
     Recurse,
     /// `grow`: takes memory until there is none, then traps.
     Grow,
+    /// `work`: computes for so many thousand `turns`, then answers.
+    Work,
+    /// `hold`: takes so many `pages` of 64 KiB, then answers with how many it has.
+    Hold,
     /// `sleep`: sleeps `sleep_ms` milliseconds, then answers.
     Sleep,
     /// `fetch`: gets `url`, with `header` and so many `times`, and answers with the last status, or with the error's text.
@@ -71,6 +75,8 @@ impl FromStr for Behaviour {
             "spin" => Self::Spin,
             "recurse" => Self::Recurse,
             "grow" => Self::Grow,
+            "work" => Self::Work,
+            "hold" => Self::Hold,
             "sleep" => Self::Sleep,
             "fetch" => Self::Fetch,
             "repeat" => Self::Repeat,
@@ -109,6 +115,8 @@ impl Behaviour {
             Self::Spin => spin(),
             Self::Recurse => return Ok(recurse(0).to_string()),
             Self::Grow => grow(),
+            Self::Work => work(config::parse("turns")?.unwrap_or(1000)),
+            Self::Hold => return Ok(hold(config::parse("pages")?.unwrap_or(1))),
             Self::Sleep => {
                 let milliseconds = config::parse("sleep_ms")?.unwrap_or(60_000);
                 std::thread::sleep(Duration::from_millis(milliseconds));
@@ -161,6 +169,21 @@ fn spin() -> ! {
     loop {
         turns = black_box(turns.wrapping_add(1));
     }
+}
+
+fn work(turns: u64) {
+    let mut sum = 0_u64;
+    for turn in 0..turns * 1000 {
+        sum = black_box(sum.wrapping_add(turn));
+    }
+}
+
+fn hold(pages: usize) -> String {
+    #[cfg(target_arch = "wasm32")]
+    let got = if core::arch::wasm32::memory_grow::<0>(pages) == usize::MAX { 0 } else { pages };
+    #[cfg(not(target_arch = "wasm32"))]
+    let got = pages;
+    format!("{got} more pages")
 }
 
 #[expect(unconditional_recursion, reason = "the stack is meant to end")]

@@ -7,7 +7,7 @@ mod breakers;
 mod canary;
 mod drain;
 mod kills;
-mod load;
+pub(crate) mod load;
 mod returns;
 mod swaps;
 
@@ -34,7 +34,7 @@ fn receipts(host: &Host, channel: &str) -> Vec<Value> {
 }
 
 /// Of durations in order, the one that so many percent do not exceed.
-fn percentile(sorted: &[Duration], percent: usize) -> Duration {
+pub(crate) fn percentile(sorted: &[Duration], percent: usize) -> Duration {
     sorted[(sorted.len() * percent / 100).min(sorted.len() - 1)]
 }
 

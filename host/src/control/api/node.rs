@@ -63,7 +63,7 @@ fn channel_status<'a>(
         active,
         release: release.map(|release| release.number),
         digest: release.map(|release| release.plugin.digest),
-        in_flight: release.map_or(control.config.call.in_flight, |release| release.in_flight),
+        in_flight: channel.lane.size(),
         in_flight_free: channel.lane.free(),
         canary: channel.canary.as_ref().map(|canary| CanaryStatus {
             release: canary.release.number,
