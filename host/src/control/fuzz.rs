@@ -7,7 +7,8 @@ use wharf_fuzz::{Dice, spoil_json, within_limits};
 
 use super::spec::{Spec, environment};
 use crate::config::Config;
-use crate::store::Digest;
+use crate::guest::Limits;
+use crate::store::{Digest, LimitOverrides};
 
 const SPEC: &str = r#"{"config":{"a":"b"},"grants":{"hosts":["api.example.com","*.example.com:8443","[2001:db8::1]:443"],"key_value":true},
     "secrets":["API_KEY","OTHER@3","THIRD@latest"],"limits":{"memory":33554432,"deadline_ms":5000,"in_flight":8},
@@ -24,7 +25,8 @@ fn a_specification_that_passes_makes_an_environment() {
             let _ = spec.notes(&config);
             if spec.check().is_ok() {
                 let release = spec.into_release(Digest::of(b"x"), "somebody".to_owned());
-                assert!(environment(&Arc::from("acme"), &release).is_ok(), "{json}");
+                let limits = Limits::of(&config, 256, &LimitOverrides::default(), &release.limits);
+                assert!(environment(&Arc::from("acme"), &release, limits).is_ok(), "{json}");
             }
         });
     });
