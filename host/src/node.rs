@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::control::{self, Control};
 use crate::edge::{Delivery, Edge};
 use crate::guest::{self, Plugins};
+use crate::process;
 use crate::store::{Retention, Store};
 use crate::table::Tables;
 use crate::telemetry;
@@ -39,6 +40,7 @@ pub struct Options {
 pub fn run(options: Options) -> anyhow::Result<()> {
     telemetry::start();
     let config = Arc::new(load_config(options.config.as_deref())?);
+    let process = process::restrict(config.process.dumpable, config.edge.connections)?;
     warn_unconfirmed(&config);
     let workers = Builder::new_multi_thread()
         .thread_name("edge")
@@ -54,6 +56,7 @@ pub fn run(options: Options) -> anyhow::Result<()> {
     let edge_listener = bind(&workers, options.edge.unwrap_or(config.edge.listen), "--edge")?;
     let admin_listener = bind(&admins, options.admin.unwrap_or(config.admin.listen), "--admin")?;
     let node = Node::open(&options, config, &admins)?;
+    process.seal()?;
     announce(&edge_listener, &admin_listener)?;
     node.serve(&workers, &admins, edge_listener, admin_listener)
 }

@@ -9,11 +9,13 @@
 
 mod admin;
 mod admission;
+mod artifacts;
 mod bad_heads;
 mod bad_input;
 mod bombs;
 mod diff;
 mod faults;
+mod guests;
 mod host;
 mod house;
 mod interactions;
@@ -24,6 +26,7 @@ mod notifications;
 mod orders;
 mod outbound;
 mod pace;
+mod packaging;
 mod payment_page;
 mod preflight;
 mod queue;

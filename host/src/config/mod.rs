@@ -2,6 +2,8 @@
 //!
 //! Knows nobody. Every section is one plain struct; [`Config::load`] reports all mistakes at once.
 
+#[cfg(test)]
+mod fuzz;
 mod load;
 mod machine;
 mod ranges;
@@ -18,7 +20,7 @@ use serde::{Deserialize, Serialize};
 pub use load::{ConfigError, ConfigErrors};
 pub use sections::{
     Admin, Breaker, Call, Compile, Edge, ErrorLevels, Guest, Journal, KeyValue, Notification, OnFailure, Outbound,
-    PaymentStatus, PostMessages, Preflight, Queue, Release,
+    PaymentStatus, PostMessages, Preflight, Process, Queue, Release,
 };
 pub use values::Size;
 
@@ -53,6 +55,8 @@ pub struct Config {
     pub journal: Journal,
     /// Asynchronous notifications.
     pub queue: Queue,
+    /// The process itself.
+    pub process: Process,
     /// Wording of answers to notifications.
     pub notification: Notification,
 }

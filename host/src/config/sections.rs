@@ -257,6 +257,14 @@ pub struct Queue {
     pub keep_dead: Duration,
 }
 
+/// `[process]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Process {
+    /// Whether the process may be dumped, and traced by its own user.
+    pub dumpable: bool,
+}
+
 /// `[notification]`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]

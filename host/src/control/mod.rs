@@ -10,6 +10,8 @@ mod deploy;
 mod diff;
 mod drain;
 mod error;
+#[cfg(test)]
+mod fuzz;
 mod names;
 mod preflight;
 mod publish;

@@ -46,14 +46,14 @@ fn admit(channel: Option<&Arc<Channel>>, kind: KeyKind, key: Option<&str>, extra
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::config::Config;
     use crate::guest::{Lane, Limits};
     use crate::store::{KeyRecord, LimitOverrides};
     use crate::table::Keys;
 
-    fn channel(mode: Mode, keys: &[(KeyKind, &str, Option<i64>)]) -> Arc<Channel> {
+    pub(in crate::edge) fn channel(mode: Mode, keys: &[(KeyKind, &str, Option<i64>)]) -> Arc<Channel> {
         let keys = keys
             .iter()
             .map(|(kind, key, expires)| KeyRecord {

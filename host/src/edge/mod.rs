@@ -6,6 +6,8 @@
 mod auth;
 mod body;
 mod delivery;
+#[cfg(test)]
+mod fuzz;
 mod notification;
 mod page;
 mod problem;

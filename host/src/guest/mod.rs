@@ -13,6 +13,8 @@ mod engine;
 mod exports;
 mod failpoint;
 mod fault;
+#[cfg(test)]
+mod fuzz;
 mod idle;
 mod imports;
 mod instance;

@@ -37,6 +37,8 @@ pub enum Behaviour {
     Repeat,
     /// `recall`: logs what `repeat` has kept, and panics with it.
     Recall,
+    /// `forward`: calls the host's functions as the bytes in the request's member `script` say, then answers, legally or not.
+    Forward,
     /// `count`: counts its calls in the key-value store, and answers with their number.
     Count,
     /// `flood-log`: logs `lines` lines of a kilobyte, then answers.
@@ -79,6 +81,7 @@ impl FromStr for Behaviour {
             "fetch" => Self::Fetch,
             "repeat" => Self::Repeat,
             "recall" => Self::Recall,
+            "forward" => Self::Forward,
             "count" => Self::Count,
             "flood-log" => Self::FloodLog,
             "huge-answer" => Self::HugeAnswer,
@@ -107,7 +110,7 @@ impl Behaviour {
     #[expect(clippy::disallowed_methods, clippy::panic, reason = "to sleep and to panic is what it may be told")]
     pub fn perform(self, context: &CallContext) -> Result<String, Failure> {
         match self {
-            Self::Answer | Self::HugeAnswer | Self::IllegalAnswer => {}
+            Self::Answer | Self::HugeAnswer | Self::IllegalAnswer | Self::Forward => {}
             Self::Trap => trap(),
             Self::Spin => spin(),
             Self::Recurse => return Ok(recurse(0).to_string()),

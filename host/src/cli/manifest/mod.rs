@@ -1,5 +1,7 @@
 //! `wharf.toml`: what a release is made of beside its component, kept beside the plugin's source.
 
+#[cfg(test)]
+mod fuzz;
 mod preflight;
 
 use std::collections::BTreeMap;
