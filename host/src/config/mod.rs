@@ -2,6 +2,7 @@
 //!
 //! Knows nobody. Every section is one plain struct; [`Config::load`] reports all mistakes at once.
 
+mod limits;
 mod load;
 mod machine;
 mod ranges;
@@ -15,10 +16,11 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+pub use limits::{Limit, Unit};
 pub use load::{ConfigError, ConfigErrors};
 pub use sections::{
-    Admin, Breaker, Call, Compile, Edge, ErrorLevels, Guest, Journal, KeyValue, Notification, OnFailure, Outbound,
-    PaymentStatus, PostMessages, Preflight, Queue, Release,
+    Admin, Breaker, Call, Compile, Edge, ErrorLevels, FailureMode, Guest, Journal, KeyValue, Notification, OnFailure,
+    Outbound, PaymentStatus, PostMessages, Preflight, Queue, Release, Sdk,
 };
 pub use values::Size;
 
@@ -53,6 +55,8 @@ pub struct Config {
     pub journal: Journal,
     /// Asynchronous notifications.
     pub queue: Queue,
+    /// Wording of answers to SDK interactions.
+    pub sdk: Sdk,
     /// Wording of answers to notifications.
     pub notification: Notification,
 }

@@ -61,6 +61,9 @@ impl Bearing {
 /// The code of a request that no guest could do anything with.
 const MISSING: &str = "HOST_MISSING_FIELD";
 
+/// The journal's word for a bug of ours.
+pub(super) const HOST_BUG: &str = "host-bug";
+
 /// Seconds after which a busy or stopping node is worth another try.
 const RETRY_SOON: u32 = 1;
 
@@ -155,7 +158,7 @@ impl Problem {
     pub(super) fn host(cause: String) -> Self {
         Self {
             cause: Some(cause.into()),
-            ..Self::new(500, "HOST_ERROR", "The host failed; its operator has been told.", "host-bug")
+            ..Self::new(500, "HOST_ERROR", "The host failed; its operator has been told.", HOST_BUG)
         }
     }
 

@@ -14,7 +14,7 @@ use super::StoreError;
 const OLDEST_SQLITE: i32 = 3_051_003;
 
 /// One file for each version of the schema; a database at version N still needs those from N on.
-const MIGRATIONS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema-2.sql")];
+const MIGRATIONS: [&str; 3] = [include_str!("schema.sql"), include_str!("schema-2.sql"), include_str!("schema-3.sql")];
 
 const FILE: &str = "wharf.db";
 
