@@ -134,6 +134,11 @@ impl Ticket {
         self.release.get().map(AsRef::as_ref)
     }
 
+    /// The release that the request was routed to, whether it answers or not.
+    pub(super) fn release_of_channel(&self) -> Option<&Release> {
+        self.channel.release.as_deref()
+    }
+
     /// Finds the call's release and enters it. The table that the request was routed by may be old by now (its body had to
     /// arrive first), and a retired release lets nobody in: then the newest table names its successor.
     fn enter(&self, tables: &Tables, subject: Subject<'_>) -> Result<Running, Fault> {
