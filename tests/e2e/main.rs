@@ -32,6 +32,7 @@ mod restart;
 mod secrets;
 mod settings;
 mod swap;
+mod told;
 mod trust;
 mod upstream;
 mod verifier;

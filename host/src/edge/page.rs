@@ -21,7 +21,7 @@ use super::problem::Problem;
 use super::{Edge, Outcome, Ticket, body, reply};
 use crate::call::{self, Runner, Subject};
 use crate::guest::{Abandoned, Body, Class, functions};
-use crate::table::{Channel, Release, Work};
+use crate::table::{Channel, Work};
 
 const HTML: &str = "text/html; charset=utf-8";
 /// The hidden field that proves that a form came from our page.
@@ -107,14 +107,14 @@ pub(super) async fn answer(
     };
     let ticket = Ticket::new(channel, Work::PAYMENT_PAGE, Work::PAYMENT_PAGE.name(), began);
     if let Err(fault) = ticket.count() {
-        let frame = Frame::of(&edge, ticket.release_of_channel());
-        return reply::of_call(failed(&frame, &Problem::of_fault(&fault, false)), &ticket.id);
+        return reply::of_call(failed(ticket.origin(), &Problem::of_fault(&fault, false)), &ticket.id);
     }
-    let frame = Frame::of(&edge, ticket.release_of_channel());
+    let origin = ticket.origin().map(str::to_owned);
     let (id, pace, runtime) = (ticket.id.clone(), Arc::clone(&ticket.pace), Arc::clone(&edge.runtime));
     let work = async move { exchange(&edge, ticket, &query, fields).await };
     let carried = runtime.carry(work, pace, Abandoned::Finished).await;
-    carried.unwrap_or_else(|panicked| reply::of_call(failed(&frame, &Problem::panicked(&panicked, &id)), &id))
+    carried
+        .unwrap_or_else(|panicked| reply::of_call(failed(origin.as_deref(), &Problem::panicked(&panicked, &id)), &id))
 }
 
 async fn exchange(edge: &Edge, ticket: Ticket, query: &str, fields: Vec<(String, String)>) -> Response<Full<Bytes>> {
@@ -132,12 +132,11 @@ async fn exchange(edge: &Edge, ticket: Ticket, query: &str, fields: Vec<(String,
     let ended =
         runner.run::<functions::PaymentPage>(subject, Body::Empty, Class::Notification, (context, &request)).await;
     let (response, outcome) = match ended.result {
-        Ok(page) => (shown(edge, ticket.answering(), page), Outcome::WELL),
+        Ok(page) => (shown(edge, ticket.origin(), page), Outcome::WELL),
         Err(fault) => {
             let problem = Problem::of_fault(&fault, ended.spent.sent > 0);
             let status = problem.status();
-            let release = ticket.answering().or(ticket.release_of_channel());
-            (failed(&Frame::of(edge, release), &problem), problem.into_outcome(status))
+            (failed(ticket.origin(), &problem), problem.into_outcome(status))
         }
     };
     let response = reply::of_call(response, &ticket.id);
@@ -171,8 +170,7 @@ fn fields(body: &Bytes) -> Vec<(String, String)> {
 }
 
 /// The guest's page, with the one script that tells the platform's window how it went.
-fn shown(edge: &Edge, release: Option<&Release>, page: Page) -> Response<Full<Bytes>> {
-    let origin = release.and_then(|release| release.platform_origin.as_deref());
+fn shown(edge: &Edge, origin: Option<&str>, page: Page) -> Response<Full<Bytes>> {
     let words = &edge.config.notification.post_message;
     let literal = page.message.and_then(|message| match message {
         PageMessage::Success => words.success.as_deref(),
@@ -199,54 +197,28 @@ fn script_text(text: &str) -> String {
     serde_json::Value::from(text).to_string().replace('<', "\\u003c")
 }
 
-/// The window that shows our page: where it is from, and the configured message that closes the page.
-#[derive(Default)]
-struct Frame {
-    origin: Option<String>,
-    close: Option<String>,
-}
-
-impl Frame {
-    fn of(edge: &Edge, release: Option<&Release>) -> Self {
-        let origin = release.and_then(|release| release.platform_origin.clone());
-        Self { origin, close: edge.config.notification.post_message.close.clone() }
-    }
-}
-
-/// The page when a guest gave none. It never says that a payment succeeded.
-fn failed(frame: &Frame, problem: &Problem) -> Response<Full<Bytes>> {
+/// The page when a guest gave none, for the window of the platform that shows it. It posts nothing, and never says that a payment
+/// succeeded.
+fn failed(origin: Option<&str>, problem: &Problem) -> Response<Full<Bytes>> {
     let text = if problem.is_unsettled() {
         "Whether the payment took place is not known. Please make sure of it before paying again."
     } else {
         "Nothing was changed. Please close this window and try again later."
     };
-    problem.dress(framed_page(frame, problem.status(), "The payment page is not available", text), None)
+    let page = page_of_ours(problem.status(), "The payment page is not available", text);
+    problem.dress(dressed(page, origin, None), None)
 }
 
 fn static_page(status: u16, title: &str, text: &str) -> Response<Full<Bytes>> {
-    framed_page(&Frame::default(), status, title, text)
+    dressed(page_of_ours(status, title, text), None, None)
 }
 
-/// A page of ours, with a button that closes it where the platform's message for that is known.
-fn framed_page(frame: &Frame, status: u16, title: &str, text: &str) -> Response<Full<Bytes>> {
-    let mut html = format!(
+fn page_of_ours(status: u16, title: &str, text: &str) -> Response<Full<Bytes>> {
+    let html = format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>{title}</title>\
-         <body style=\"font:1.1rem system-ui;margin:2rem\"><h1>{title}</h1><p>{text}</p>"
+         <body style=\"font:1.1rem system-ui;margin:2rem\"><h1>{title}</h1><p>{text}</p></body></html>"
     );
-    let mut nonce = None;
-    if let (Some(origin), Some(close)) = (&frame.origin, &frame.close) {
-        let value = crate::store::new_id();
-        let _ = write!(
-            html,
-            "<button id=\"close\">Close</button><script nonce=\"{value}\">document.getElementById(\"close\").onclick=\
-             ()=>parent.postMessage({},{})</script>",
-            script_text(close),
-            script_text(origin)
-        );
-        nonce = Some(value);
-    }
-    html.push_str("</body></html>");
-    dressed(reply::with(status, HTML, html), frame.origin.as_deref(), nonce.as_deref())
+    reply::with(status, HTML, html)
 }
 
 fn dressed(mut response: Response<Full<Bytes>>, origin: Option<&str>, nonce: Option<&str>) -> Response<Full<Bytes>> {

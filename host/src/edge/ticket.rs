@@ -129,14 +129,10 @@ impl Ticket {
         Ids { call: &self.id, channel: &self.channel.name, action: &self.action }
     }
 
-    /// The release that answers, once it is known.
-    pub(super) fn answering(&self) -> Option<&Release> {
-        self.release.get().map(AsRef::as_ref)
-    }
-
-    /// The release that the request was routed to, whether it answers or not.
-    pub(super) fn release_of_channel(&self) -> Option<&Release> {
-        self.channel.release.as_deref()
+    /// The origin of the platform's pages, as the release has it that answers or, while none does, the channel's.
+    pub(super) fn origin(&self) -> Option<&str> {
+        let release = self.release.get().or(self.channel.release.as_ref());
+        release.and_then(|release| release.platform_origin.as_deref())
     }
 
     /// Finds the call's release and enters it. The table that the request was routed by may be old by now (its body had to
