@@ -80,6 +80,7 @@ impl Node {
             Control::new(store.clone(), Arc::clone(&runtime), plugins, Arc::clone(&tables), Arc::clone(&config));
         control.open_admin_token(&options.data)?;
         admins.block_on(control.publish()).context("failed to load what was active")?;
+        control.tell_limits();
         let edge = Arc::new(Edge::new(Arc::clone(&config), tables, runtime, store)?);
         Ok(Self { config, edge, control })
     }

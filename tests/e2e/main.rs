@@ -36,6 +36,7 @@ mod secrets;
 mod settings;
 mod strain;
 mod swap;
+mod told;
 mod trust;
 mod upstream;
 mod verifier;

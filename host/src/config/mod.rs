@@ -4,6 +4,7 @@
 
 #[cfg(test)]
 mod fuzz;
+mod limits;
 mod load;
 mod machine;
 mod ranges;
@@ -17,10 +18,11 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+pub use limits::{Limit, Unit};
 pub use load::{ConfigError, ConfigErrors};
 pub use sections::{
-    Admin, Breaker, Call, Compile, Edge, ErrorLevels, Guest, Journal, KeyValue, Notification, OnFailure, Outbound,
-    PaymentStatus, PostMessages, Preflight, Process, Queue, Release,
+    Admin, Breaker, Call, Compile, Edge, ErrorLevels, FailureMode, Guest, Journal, KeyValue, Notification, OnFailure,
+    Outbound, PaymentStatus, PostMessages, Preflight, Process, Queue, Release, Sdk,
 };
 pub use values::Size;
 
@@ -57,6 +59,8 @@ pub struct Config {
     pub queue: Queue,
     /// The process itself.
     pub process: Process,
+    /// Wording of answers to SDK interactions.
+    pub sdk: Sdk,
     /// Wording of answers to notifications.
     pub notification: Notification,
 }

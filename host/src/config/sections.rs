@@ -1,6 +1,7 @@
 //! One struct per section. `default.toml` says what each key means and why it has its value.
 
 use std::net::SocketAddr;
+use std::str::FromStr;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -263,6 +264,47 @@ pub struct Queue {
 pub struct Process {
     /// Whether the process may be dumped, and traced by its own user.
     pub dumpable: bool,
+}
+
+/// `[sdk]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Sdk {
+    /// How a caller is told that a call failed.
+    #[serde(deserialize_with = "values::failure_mode")]
+    pub failure_mode: FailureMode,
+}
+
+/// `sdk.failure-mode`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailureMode {
+    /// By the HTTP status.
+    Http,
+    /// By an event of the answer, under 200.
+    Events,
+}
+
+impl FailureMode {
+    /// The word it is written as.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Events => "events",
+        }
+    }
+}
+
+impl FromStr for FailureMode {
+    type Err = &'static str;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        match word {
+            "http" => Ok(Self::Http),
+            "events" => Ok(Self::Events),
+            _ => Err("\"http\" or \"events\""),
+        }
+    }
 }
 
 /// `[notification]`

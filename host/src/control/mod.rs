@@ -12,6 +12,7 @@ mod drain;
 mod error;
 #[cfg(test)]
 mod fuzz;
+mod limits;
 mod names;
 mod preflight;
 mod publish;
@@ -38,6 +39,7 @@ pub use activate::Wish;
 pub use deploy::{Candidate, Deployed, Timings};
 pub use diff::{Change, Diff, Side, What, diff};
 pub use error::ControlError;
+pub use limits::{Effective, Origin};
 pub use preflight::{CaseOutcome, DeclaredCase, FailedCase, Preflight, SpecCase, SpecPreflight};
 pub use spec::{Spec, SpecGrants};
 pub use tokens::{ADMIN_TOKEN, TokenFileError};
