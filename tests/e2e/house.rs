@@ -15,7 +15,7 @@ const ROOMS: [(&str, &[&str]); 11] = [
     ("table", &["config", "guest", "store"]),
     ("edge", &["call", "config", "guest", "listen", "store", "table"]),
     ("control", &["call", "config", "guest", "listen", "store", "table"]),
-    ("node", &["config", "control", "edge", "guest", "store", "table", "telemetry"]),
+    ("node", &["config", "control", "edge", "guest", "listen", "store", "table", "telemetry"]),
     ("cli", &["config", "control", "guest", "node", "store", "telemetry"]),
 ];
 

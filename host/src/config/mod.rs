@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use load::{ConfigError, ConfigErrors};
 pub use sections::{
     Admin, Breaker, Call, Compile, Edge, ErrorLevels, Guest, Journal, KeyValue, Notification, OnFailure, Outbound,
-    PaymentStatus, PostMessages, Preflight, Queue, Release,
+    PaymentStatus, PostMessages, Preflight, Queue, Release, Tls,
 };
 pub use values::Size;
 
@@ -33,6 +33,8 @@ pub struct Config {
     pub edge: Edge,
     /// The listener that administrators call.
     pub admin: Admin,
+    /// Encryption of the edge.
+    pub tls: Tls,
     /// Limits of one call.
     pub call: Call,
     /// The trial of a new release.

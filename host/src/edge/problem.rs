@@ -120,6 +120,17 @@ impl Problem {
         Self::new(408, "HOST_SLOW_BODY", format!("The body did not arrive within {} s.", limit.as_secs()), "malformed")
     }
 
+    /// A body that trickles.
+    pub(super) fn trickling_body(rate: Size) -> Self {
+        Self::new(408, "HOST_SLOW_BODY", format!("The body arrived at less than {rate} per second."), "malformed")
+    }
+
+    /// A request that came through more hosts than `limit`.
+    pub(super) fn going_round(limit: u32) -> Self {
+        let message = format!("The request came through more than {limit} hosts; it seems to go round.");
+        Self::new(508, "HOST_LOOP", message, "loop")
+    }
+
     pub(super) fn too_large(limit: Size) -> Self {
         Self::new(413, "HOST_TOO_LARGE", format!("The body is larger than {limit}."), "malformed")
     }
