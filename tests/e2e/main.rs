@@ -13,6 +13,7 @@ mod bad_heads;
 mod bad_input;
 mod bombs;
 mod diff;
+mod door;
 mod faults;
 mod host;
 mod house;

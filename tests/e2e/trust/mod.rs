@@ -18,7 +18,7 @@ use serde_json::Value;
 use crate::host::Host;
 
 /// How often something is done: usually, or in the long form (`cargo xtask test --long`).
-fn rounds(usual: u64, long: u64) -> u64 {
+pub(crate) fn rounds(usual: u64, long: u64) -> u64 {
     if std::env::var_os("WHARF_TEST_LONG").is_some() { long } else { usual }
 }
 
@@ -34,16 +34,16 @@ fn receipts(host: &Host, channel: &str) -> Vec<Value> {
 }
 
 /// Of durations in order, the one that so many percent do not exceed.
-fn percentile(sorted: &[Duration], percent: usize) -> Duration {
+pub(crate) fn percentile(sorted: &[Duration], percent: usize) -> Duration {
     sorted[(sorted.len() * percent / 100).min(sorted.len() - 1)]
 }
 
 /// Chance that can be had again: the same seed gives the same numbers.
-struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
     /// A new seed for every run; it is printed, and `WHARF_TEST_SEED` gives it again.
-    fn thrown(what: &str) -> Self {
+    pub(crate) fn thrown(what: &str) -> Self {
         let given = std::env::var("WHARF_TEST_SEED").ok().map(|seed| seed.parse().unwrap());
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
         let seed = given.unwrap_or_else(|| u64::from(now.subsec_nanos()));
@@ -52,7 +52,7 @@ impl Dice {
     }
 
     /// The next number below `end` (splitmix64).
-    fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
