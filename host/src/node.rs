@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::control::{self, Control};
 use crate::edge::{Delivery, Edge};
 use crate::guest::{self, Plugins};
-use crate::listen::{Certificates, Files, Stop};
+use crate::listen::{self, Certificates, Files, Stop};
 use crate::store::{Retention, Store};
 use crate::table::Tables;
 use crate::telemetry;
@@ -174,7 +174,7 @@ fn warn_unconfirmed(config: &Config) {
 }
 
 fn bind(runtime: &Runtime, address: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {
-    runtime.block_on(TcpListener::bind(address)).map_err(|error| {
+    runtime.block_on(async { listen::bind(address) }).map_err(|error| {
         let advice = format!(
             "failed to listen on {address}; choose another address with {flag}, or a free port with {flag} 127.0.0.1:0"
         );

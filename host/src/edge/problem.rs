@@ -61,6 +61,9 @@ impl Bearing {
 /// The code of a request that no guest could do anything with.
 const MISSING: &str = "HOST_MISSING_FIELD";
 
+/// Longest message, in bytes, about what a caller sent.
+const LONGEST_MESSAGE: usize = 350;
+
 /// Seconds after which a busy or stopping node is worth another try.
 const RETRY_SOON: u32 = 1;
 
@@ -92,8 +95,15 @@ impl Problem {
         Self { retry_after: Some(seconds), ..Self::new(503, code, message, outcome) }
     }
 
-    /// A body that is not what it should be.
+    /// A body that is not what it should be. The message may quote from it, and so be as long as it.
     pub(super) fn malformed(message: impl Into<Cow<'static, str>>) -> Self {
+        let message = match message.into() {
+            Cow::Owned(message) if message.len() > LONGEST_MESSAGE => {
+                let end = message.floor_char_boundary(LONGEST_MESSAGE);
+                Cow::Owned(format!("{} …", &message[..end]))
+            }
+            message => message,
+        };
         Self::new(400, "HOST_MALFORMED", message, "malformed")
     }
 

@@ -49,6 +49,15 @@ pub(super) struct Refused {
     pub(super) why: &'static str,
 }
 
+/// How a head tells the length of its body.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Length {
+    #[default]
+    Untold,
+    Bytes(u64),
+    Chunked,
+}
+
 /// What is known of a head so far.
 #[derive(Debug, Default)]
 struct Head {
@@ -56,8 +65,7 @@ struct Head {
     /// HTTP/1.0
     old: bool,
     host: bool,
-    length: Option<u64>,
-    chunked: bool,
+    length: Length,
     /// Of a target that is a whole URL, or of CONNECT.
     authority: Option<Box<[u8]>>,
 }
@@ -150,9 +158,9 @@ impl Framing {
         }
         self.heads += 1;
         self.phase = match head.length {
-            _ if head.chunked => Phase::ChunkSize,
-            Some(length) if length > 0 => Phase::Body(length),
-            _ => Phase::Between,
+            Length::Chunked => Phase::ChunkSize,
+            Length::Untold | Length::Bytes(0) => Phase::Between,
+            Length::Bytes(length) => Phase::Body(length),
         };
         Ok(())
     }
@@ -219,23 +227,23 @@ impl Head {
         match name.len() {
             4 if name.eq_ignore_ascii_case(b"host") => self.host(value),
             14 if name.eq_ignore_ascii_case(b"content-length") => {
-                if self.length.is_some() || self.chunked {
-                    return Err("the body's length is told twice");
-                }
-                self.length = Some(decimal(value).ok_or("Content-Length is no number")?);
-                Ok(())
+                let length = decimal(value).ok_or("Content-Length is no number")?;
+                self.tell(Length::Bytes(length))
             }
             17 if name.eq_ignore_ascii_case(b"transfer-encoding") => {
-                if self.length.is_some() || self.chunked {
-                    return Err("the body's length is told twice");
-                }
                 if self.old || !value.eq_ignore_ascii_case(b"chunked") {
                     return Err("Transfer-Encoding is not chunked");
                 }
-                self.chunked = true;
-                Ok(())
+                self.tell(Length::Chunked)
             }
             _ => Ok(()),
+        }
+    }
+
+    fn tell(&mut self, length: Length) -> Result<(), &'static str> {
+        match std::mem::replace(&mut self.length, length) {
+            Length::Untold => Ok(()),
+            _ => Err("the body's length is told twice"),
         }
     }
 

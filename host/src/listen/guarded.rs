@@ -123,12 +123,15 @@ impl<S> Guarded<S> {
 
     /// There is nothing to read: until when that is all right.
     fn read_until(&mut self) -> Option<Instant> {
-        if self.wait == Wait::Nothing
-            && self.framing.phase() == Phase::Between
-            && !self.shared.busy.load(Ordering::Relaxed)
-        {
-            let time = if self.framing.is_first() { self.patience.header } else { self.patience.idle };
-            self.wait = Wait::Request(Instant::now() + time);
+        let busy = self.shared.busy.load(Ordering::Relaxed);
+        match self.wait {
+            // A request that came together with the one before it.
+            Wait::Request(_) if busy => self.wait = Wait::Nothing,
+            Wait::Nothing if !busy && self.framing.phase() == Phase::Between => {
+                let time = if self.framing.is_first() { self.patience.header } else { self.patience.idle };
+                self.wait = Wait::Request(Instant::now() + time);
+            }
+            _ => {}
         }
         match self.wait {
             Wait::Nothing => None,
@@ -220,6 +223,14 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let poll = Pin::new(&mut self.stream).poll_flush(cx);
+        // After an answer hyper waits for the wake-up of a read that it made earlier, so this is the place to begin the wait
+        // for the next request. When the time is over, hyper reads and finds out.
+        if poll.is_ready()
+            && self.wait == Wait::Nothing
+            && let Some(until) = self.read_until()
+        {
+            let _ = self.is_late(until, cx);
+        }
         self.written(poll, cx)
     }
 

@@ -11,6 +11,7 @@ mod tls;
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +23,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
@@ -63,6 +64,25 @@ const USUAL_HEADERS: usize = 100;
 const PAUSE: Duration = Duration::from_millis(100);
 /// Who has just connected when the listener stops may still say what was on its way.
 const FIRST_WORD: Duration = Duration::from_secs(1);
+
+/// What the kernel keeps of answers that a caller does not take. With less than a third of it free a caller seems to take
+/// nothing, so it must be small for [`Limits::write_time`] to be fair to slow lines: 85 KiB of progress are seen.
+const SEND_BUFFER: u32 = 128 << 10;
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 1024;
+
+/// Listens on an address.
+///
+/// # Errors
+/// It is in use, or not ours.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    // Accepted sockets inherit it.
+    socket.set_send_buffer_size(SEND_BUFFER)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
 
 /// Serves until `stop`, then lets requests under way finish. `handle` answers one request; `certificates` turns TLS on.
 pub async fn serve<H, F, B>(

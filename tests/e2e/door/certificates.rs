@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -92,7 +92,7 @@ fn refuses(config: &str) -> String {
     let file = data.path().join("wharf.toml");
     std::fs::write(&file, config).unwrap();
     let output = serve(data.path(), Some(&file)).output().unwrap();
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(!output.status.success(), "{output:?}");
     assert!(output.stdout.is_empty(), "{output:?}");
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
@@ -144,16 +144,17 @@ fn a_new_certificate_is_used_when_it_is_good_and_not_before() {
     let files = Files::of(&old);
     let host = Host::with_config(&files.config("tls", "check = \"50ms\"\n"));
     host.serving("acme", "echo", &[]);
-    let [old_believer, new_believer, third_believer] = [&old, &new, &third].map(|pair| believer(&pair.certificate));
+    // A client of its own for every call: one that has been served may resume its session without looking again.
+    let serves = |pair: &Pair| call(&host, &believer(&pair.certificate)).is_ok_and(|status| status == 200);
     let over = AtomicBool::new(false);
     let warned = |count: usize| host.log().matches("the old one stays in use").count() >= count;
     let calls = std::thread::scope(|scope| {
         // Whatever happens to the files, callers who believe all three are served.
         let steady = scope.spawn(|| {
-            let mut count = 0;
-            while !over.load(Ordering::Relaxed) {
-                let served = [&old_believer, &new_believer, &third_believer].iter().any(|one| call(&host, one).is_ok());
-                assert!(served, "nobody was served");
+            let (mut count, began) = (0, Instant::now());
+            while !over.load(Ordering::Relaxed) && began.elapsed() < SOON {
+                let any = [&old, &new, &third].into_iter().any(serves);
+                assert!(any, "nobody was served");
                 count += 1;
             }
             count
@@ -161,13 +162,13 @@ fn a_new_certificate_is_used_when_it_is_good_and_not_before() {
         files.write("edge.pem", &new.certificate);
         wait_for("a warning about the pair", || warned(1));
         assert!(host.log().contains("not the key of the certificate"), "{}", host.log());
-        assert_eq!(call(&host, &old_believer).unwrap(), 200);
+        assert!(serves(&old));
         files.write("edge.key", "-----BEGIN PRIV");
         wait_for("a warning about the key", || warned(2));
-        assert_eq!(call(&host, &old_believer).unwrap(), 200);
+        assert!(serves(&old));
         files.write("edge.key", &new.key);
-        wait_for("the new certificate", || call(&host, &new_believer).is_ok());
-        assert!(call(&host, &old_believer).is_err());
+        wait_for("the new certificate", || serves(&new));
+        assert!(!serves(&old));
         // As deployment tools do it: the path is a link, and the link moves.
         let folder = files.folder.path();
         for (name, text) in [("edge.pem", &third.certificate), ("edge.key", &third.key)] {
@@ -176,10 +177,10 @@ fn a_new_certificate_is_used_when_it_is_good_and_not_before() {
             symlink(Path::new(&format!("third-{name}")), &link).unwrap();
             std::fs::rename(link, folder.join(name)).unwrap();
         }
-        wait_for("the certificate behind the link", || call(&host, &third_believer).is_ok());
+        wait_for("the certificate behind the link", || serves(&third));
         std::fs::remove_file(files.path("third-edge.key")).unwrap();
         wait_for("a warning about the lost file", || host.log().contains("there is no such file"));
-        assert_eq!(call(&host, &third_believer).unwrap(), 200);
+        assert!(serves(&third));
         over.store(true, Ordering::Relaxed);
         steady.join().unwrap()
     });

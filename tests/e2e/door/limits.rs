@@ -36,7 +36,7 @@ fn a_head_has_so_many_lines_and_no_more() {
         host.serving("acme", "echo", &[]);
         // Three are there anyway.
         for (lines, expected) in [(limit - 1, "200"), (limit, "200"), (limit + 1, "431")] {
-            let more: String = (3..lines).map(|n| format!("x-{n}: 1\r\n")).collect();
+            let more = (3..lines).map(|n| format!("x-{n}: 1\r\n")).collect::<Vec<_>>().concat();
             assert_eq!(status(&host, &push("acme", &more)), expected, "{lines} of {limit}");
         }
     }
@@ -102,6 +102,7 @@ fn hostile_json_costs_little_more_than_its_bytes() {
     for body in &bodies {
         let answer = wire::post(&url, &[], body);
         assert!([400, 401].contains(&answer.status), "{answer:?}");
+        assert!(answer.body.len() < 1000, "{} bytes are told", answer.body.len());
     }
     let grown = peak(&host).saturating_sub(before);
     println!("{} hostile bodies of 4 MiB: the node grew by {grown} KiB at most", bodies.len());

@@ -98,7 +98,7 @@ fn narrow(address: &str) -> TcpStream {
 
 #[test]
 fn who_does_not_take_the_answer_is_cut_off() {
-    let host = Host::with_config("[edge]\nwrite-time = \"500ms\"\n");
+    let host = Host::with_config("[edge]\nwrite-time = \"1s\"\n");
     host.serving("acme", "echo", &[]);
     host.serving("large", "chaos", &["behaviour=huge-answer", "megabytes=4"]);
     let mut socket = narrow(&host.edge);
@@ -109,7 +109,7 @@ fn who_does_not_take_the_answer_is_cut_off() {
         park_timeout(Duration::from_millis(20));
     }
     let after = began.elapsed();
-    assert!(after >= Duration::from_millis(450), "{after:?}");
+    assert!(after >= Duration::from_millis(950), "{after:?}");
     still_serves(&host);
     // One that takes it slowly, but does take it, gets all of it.
     let mut socket = narrow(&host.edge);
@@ -117,7 +117,7 @@ fn who_does_not_take_the_answer_is_cut_off() {
     let (mut total, mut buffer) = (0, vec![0; 256 << 10]);
     while let Ok(count @ 1..) = socket.read(&mut buffer) {
         total += count;
-        park_timeout(Duration::from_millis(5));
+        park_timeout(Duration::from_millis(2));
     }
     assert!(total > 4 << 20, "only {total} bytes came");
 }
@@ -178,7 +178,7 @@ fn traffic(host: &Host, work: impl FnOnce()) -> Vec<Duration> {
 fn a_crowd_of_slow_callers_is_closed_and_others_notice_nothing() {
     let limit = Duration::from_secs(2);
     let host = Host::with_config(
-        "[edge]\nheader-time = \"2s\"\nbody-time = \"2s\"\nwrite-time = \"2s\"\nconnections-per-address = 4096\n",
+        "[edge]\nheader-time = \"2s\"\nbody-time = \"2s\"\nwrite-time = \"2s\"\nidle-time = \"2s\"\nconnections-per-address = 4096\n",
     );
     host.serving("acme", "echo", &[]);
     host.serving("large", "chaos", &["behaviour=huge-answer", "megabytes=1"]);
@@ -188,7 +188,7 @@ fn a_crowd_of_slow_callers_is_closed_and_others_notice_nothing() {
     let attacked = traffic(&host, || {
         let connect = || TcpStream::connect(&host.edge).unwrap();
         let body = "POST /channels/acme/inventory_push_v1 HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\n{";
-        let unread = push("large", "").repeat(4);
+        let unread = push("large", "");
         let mut attackers: Vec<Attacker> = Vec::new();
         attackers.extend((0..heads).map(|_| Attacker::new(connect(), "POST / HTTP/1.1\r\nx: ", b"a", true)));
         attackers.extend((0..bodies).map(|_| Attacker::new(connect(), body, b" ", true)));
@@ -210,5 +210,6 @@ fn a_crowd_of_slow_callers_is_closed_and_others_notice_nothing() {
          {} calls meanwhile, 0 errors, p99 {attacked_p99:?} against {quiet_p99:?} in quiet ({ratio:.1} times)",
         attacked.len()
     );
+    assert!(slowest < limit + LATE * 2, "the last one was closed after {slowest:?}");
     assert!(attacked.len() > 50, "only {} calls", attacked.len());
 }

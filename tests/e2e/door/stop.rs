@@ -39,7 +39,8 @@ fn watch(host: &Host, begun: &AtomicBool) -> (Instant, Instant) {
             Ok(socket) => socket,
             Err(error) => {
                 assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
-                return (first_no.expect("the edge closed before it said that it was not ready"), Instant::now());
+                assert!(first_no.is_some(), "the edge closed before it said that it was not ready");
+                return (first_no.unwrap(), Instant::now());
             }
         };
         let _ = socket.write_all(b"GET /readyz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
