@@ -14,6 +14,7 @@ mod bad_heads;
 mod bad_input;
 mod bombs;
 mod diff;
+mod door;
 mod faults;
 mod guests;
 mod host;

@@ -192,7 +192,7 @@ mod tests {
     fn flags_go_over_the_manifest() {
         let manifest = "name = \"x\"\n[config]\na = \"1\"\nb = \"2\"\n[grants]\nhosts = [\"h1\"]";
         let manifest = crate::cli::manifest::read("wharf.toml", manifest).unwrap();
-        let server = Server { admin_url: String::new(), data: PathBuf::new() };
+        let server = Server { admin_url: String::new(), ca_file: None, data: PathBuf::new() };
         let deploy = Deploy {
             name: "acme".to_owned(),
             file: PathBuf::new(),

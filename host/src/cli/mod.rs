@@ -94,6 +94,9 @@ struct Server {
     /// Address of the server's admin API
     #[arg(long, value_name = "URL", env = "WHARF_ADMIN_URL", default_value = "http://127.0.0.1:8081")]
     admin_url: String,
+    /// Certificates (PEM) to trust for an https:// address, instead of the public authorities
+    #[arg(long, value_name = "FILE", env = "WHARF_CA_FILE")]
+    ca_file: Option<PathBuf>,
     /// The server's data directory, whose admin.token is used when `WHARF_TOKEN` is not set
     #[arg(long, value_name = "DIR", default_value = "wharf-data")]
     data: PathBuf,

@@ -22,7 +22,7 @@ pub use limits::{Limit, Unit};
 pub use load::{ConfigError, ConfigErrors};
 pub use sections::{
     Admin, Breaker, Call, Compile, Edge, ErrorLevels, FailureMode, Guest, Journal, KeyValue, Notification, OnFailure,
-    Outbound, PaymentStatus, PostMessages, Preflight, Process, Queue, Release, Sdk,
+    Outbound, PaymentStatus, PostMessages, Preflight, Process, Queue, Release, Sdk, Tls,
 };
 pub use values::Size;
 
@@ -37,6 +37,8 @@ pub struct Config {
     pub edge: Edge,
     /// The listener that administrators call.
     pub admin: Admin,
+    /// Encryption of the edge.
+    pub tls: Tls,
     /// Limits of one call.
     pub call: Call,
     /// The trial of a new release.

@@ -17,6 +17,7 @@ impl Config {
     pub(super) fn out_of_range(&self) -> Vec<ConfigError> {
         let mut ranges = Ranges::default();
         self.edge_ranges(&mut ranges);
+        self.admin_ranges(&mut ranges);
         self.call_ranges(&mut ranges);
         self.release_ranges(&mut ranges);
         self.guest_ranges(&mut ranges);
@@ -29,14 +30,31 @@ impl Config {
     fn edge_ranges(&self, ranges: &mut Ranges) {
         let edge = &self.edge;
         ranges.time("edge.header-time", edge.header_time, 100 * MS..=5 * MINUTE);
+        ranges.time("edge.idle-time", edge.idle_time, 100 * MS..=HOUR);
+        ranges.time("edge.write-time", edge.write_time, 100 * MS..=5 * MINUTE);
         ranges.plain("edge.header-size", edge.header_size, Size::kib(8)..=Size::mib(1));
         ranges.plain("edge.headers", edge.headers, 10..=1000);
         ranges.plain("edge.sdk-body", edge.sdk_body, Size::kib(1)..=Size::mib(256));
         ranges.plain("edge.notification-body", edge.notification_body, Size::kib(1)..=Size::mib(256));
         ranges.time("edge.body-time", edge.body_time, 100 * MS..=5 * MINUTE);
+        ranges.plain("edge.body-rate", edge.body_rate, Size(1)..=Size::mib(1));
+        ranges.time("edge.body-grace", edge.body_grace, 10 * MS..=5 * MINUTE);
         ranges.plain("edge.connections", edge.connections, 1..=1_000_000);
+        ranges.plain("edge.connections-per-address", edge.connections_per_address, 1..=1_000_000);
         ranges.plain("edge.json-depth", edge.json_depth, 8..=127);
-        ranges.plain("admin.upload", self.admin.upload, Size::kib(1)..=Size::mib(512));
+        ranges.plain("edge.json-tokens", edge.json_tokens, 100..=100_000_000);
+        ranges.plain("edge.hops", edge.hops, 0..=100);
+        ranges.time("edge.lame-duck", edge.lame_duck, Duration::ZERO..=5 * MINUTE);
+    }
+
+    fn admin_ranges(&self, ranges: &mut Ranges) {
+        let (admin, tls) = (&self.admin, &self.tls);
+        ranges.plain("admin.upload", admin.upload, Size::kib(1)..=Size::mib(512));
+        ranges.plain("admin.connections", admin.connections, 1..=100_000);
+        ranges.time("tls.handshake-time", tls.handshake_time, 100 * MS..=MINUTE);
+        ranges.time("tls.check", tls.check, 10 * MS..=DAY);
+        ranges.pair("admin", &admin.certificate, &admin.key);
+        ranges.pair("tls", &tls.certificate, &tls.key);
     }
 
     fn call_ranges(&self, ranges: &mut Ranges) {
@@ -158,6 +176,17 @@ impl Ranges {
 
     fn limit_count(&mut self, key: &str, value: u64, limit: Limit) {
         self.plain(key, value, limit.range());
+    }
+
+    /// A certificate needs its key, and the other way round.
+    fn pair(&mut self, section: &str, certificate: &str, key: &str) {
+        let (missing, given) = match (certificate.is_empty(), key.is_empty()) {
+            (true, false) => ("certificate", "key"),
+            (false, true) => ("key", "certificate"),
+            _ => return,
+        };
+        let message = format!("expected a file because {section}.{given} names one, found \"\"");
+        self.errors.push(ConfigError { key: format!("{section}.{missing}"), message });
     }
 
     fn report(&mut self, key: &str, value: &dyn fmt::Display, low: &dyn fmt::Display, high: &dyn fmt::Display) {

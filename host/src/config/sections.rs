@@ -19,6 +19,12 @@ pub struct Edge {
     /// Time for a request's head.
     #[serde(with = "values::time")]
     pub header_time: Duration,
+    /// Time from an answer to the next request.
+    #[serde(with = "values::time")]
+    pub idle_time: Duration,
+    /// Time without progress of an answer.
+    #[serde(with = "values::time")]
+    pub write_time: Duration,
     /// Largest request head.
     pub header_size: Size,
     /// Most header lines.
@@ -30,10 +36,24 @@ pub struct Edge {
     /// Time for a whole body.
     #[serde(with = "values::time")]
     pub body_time: Duration,
+    /// Fewest bytes of a body per second.
+    pub body_rate: Size,
+    /// Time after which they are counted.
+    #[serde(with = "values::time")]
+    pub body_grace: Duration,
     /// Open connections.
     pub connections: usize,
+    /// Open connections from one address.
+    pub connections_per_address: usize,
     /// Deepest nesting of JSON.
     pub json_depth: usize,
+    /// Most keys and values of JSON.
+    pub json_tokens: usize,
+    /// Most hosts that a request may have come through.
+    pub hops: u32,
+    /// Time that requests are still taken for when the node stops.
+    #[serde(with = "values::time")]
+    pub lame_duck: Duration,
 }
 
 /// `[admin]`
@@ -45,6 +65,28 @@ pub struct Admin {
     pub listen: SocketAddr,
     /// Largest component.
     pub upload: Size,
+    /// Open connections.
+    pub connections: usize,
+    /// File of the certificate; empty = no TLS.
+    pub certificate: String,
+    /// File of its private key.
+    pub key: String,
+}
+
+/// `[tls]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Tls {
+    /// File of the edge's certificate; empty = no TLS.
+    pub certificate: String,
+    /// File of its private key.
+    pub key: String,
+    /// Time for a handshake.
+    #[serde(with = "values::time")]
+    pub handshake_time: Duration,
+    /// How often the files are looked at.
+    #[serde(with = "values::time")]
+    pub check: Duration,
 }
 
 /// `[call]`

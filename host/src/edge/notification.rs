@@ -57,7 +57,7 @@ async fn take(
 ) -> Result<Response<Full<Bytes>>, Problem> {
     let body = body::read(incoming, edge.config.edge.notification_body, &edge.config.edge, began).await?;
     let json = source::json(&head, body).await?;
-    let text = body::text(&json, edge.config.edge.json_depth)?;
+    let text = body::text(&json, &edge.config.edge)?;
     let notification = parse(text)?;
     let event_type = notification.event_type.as_str().to_owned();
     let Some(kind) = EventKind::of(&event_type) else { return Err(Problem::unknown_event(&event_type)) };

@@ -66,6 +66,9 @@ const MISSING: &str = "HOST_MISSING_FIELD";
 /// The journal's word for a bug of ours.
 pub(super) const HOST_BUG: &str = "host-bug";
 
+/// Longest message, in bytes, about what a caller sent.
+const LONGEST_MESSAGE: usize = 350;
+
 /// Seconds after which a busy or stopping node is worth another try.
 const RETRY_SOON: u32 = 1;
 
@@ -98,8 +101,15 @@ impl Problem {
         Self { retry_after: Some(seconds), ..Self::new(503, code, message, outcome) }
     }
 
-    /// A body that is not what it should be.
+    /// A body that is not what it should be. The message may quote from it, and so be as long as it.
     pub(super) fn malformed(message: impl Into<Cow<'static, str>>) -> Self {
+        let message = match message.into() {
+            Cow::Owned(message) if message.len() > LONGEST_MESSAGE => {
+                let end = message.floor_char_boundary(LONGEST_MESSAGE);
+                Cow::Owned(format!("{} …", &message[..end]))
+            }
+            message => message,
+        };
         Self::new(400, "HOST_MALFORMED", message, "malformed")
     }
 
@@ -124,6 +134,17 @@ impl Problem {
 
     pub(super) fn slow_body(limit: Duration) -> Self {
         Self::new(408, "HOST_SLOW_BODY", format!("The body did not arrive within {} s.", limit.as_secs()), "malformed")
+    }
+
+    /// A body that trickles.
+    pub(super) fn trickling_body(rate: Size) -> Self {
+        Self::new(408, "HOST_SLOW_BODY", format!("The body arrived at less than {rate} per second."), "malformed")
+    }
+
+    /// A request that came through more hosts than `limit`.
+    pub(super) fn going_round(limit: u32) -> Self {
+        let message = format!("The request came through more than {limit} hosts; it seems to go round.");
+        Self::new(508, "HOST_LOOP", message, "loop")
     }
 
     pub(super) fn too_large(limit: Size) -> Self {

@@ -22,8 +22,7 @@ pub(super) async fn answer(
     body: Bytes,
     began: Instant,
 ) -> Response<Full<Bytes>> {
-    let limit = edge.config.edge.json_depth;
-    let text = match body::text(&body, limit) {
+    let text = match body::text(&body, &edge.config.edge) {
         Ok(text) => text,
         Err(problem) => return problem.into_sdk(interaction, None),
     };
