@@ -53,7 +53,7 @@ pub fn run(options: Options) -> anyhow::Result<()> {
         .context("failed to start the admin thread")?;
     let edge_listener = bind(&workers, options.edge.unwrap_or(config.edge.listen), "--edge")?;
     let admin_listener = bind(&admins, options.admin.unwrap_or(config.admin.listen), "--admin")?;
-    let node = Node::open(&options, config, &admins)?;
+    let node = Node::open(&options, config, &admins, vec![edge_listener.local_addr()?, admin_listener.local_addr()?])?;
     announce(&edge_listener, &admin_listener)?;
     node.serve(&workers, &admins, edge_listener, admin_listener)
 }
@@ -67,9 +67,10 @@ struct Node {
 
 impl Node {
     /// Opens the store, starts the engine, and loads what was active when the last node stopped.
-    fn open(options: &Options, config: Arc<Config>, admins: &Runtime) -> anyhow::Result<Self> {
+    fn open(options: &Options, config: Arc<Config>, admins: &Runtime, own: Vec<SocketAddr>) -> anyhow::Result<Self> {
         let store = Store::open(&options.data, Retention::from(&*config))?;
         let runtime = Arc::new(guest::Runtime::new(Arc::clone(&config), store.clone())?);
+        runtime.own_listeners(own);
         let plugins =
             Arc::new(Plugins::open(Arc::clone(&runtime), options.data.join("cache"), options.config.clone())?);
         let tables = Arc::new(Tables::default());

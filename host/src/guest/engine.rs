@@ -1,5 +1,6 @@
 //! The engine: one per process, with the settings that make a fresh instance cheap and a bad guest harmless.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,19 +8,25 @@ use wasmtime::component::{Component, Linker};
 use wasmtime::{Config as EngineConfig, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use super::imports;
-use super::outbound::Outbound;
+use super::outbound::{Outbound, OutboundError};
 use super::state::CallState;
 use crate::config::Config;
 use crate::store::Store;
 
 /// Why the engine could not start.
 #[derive(Debug, thiserror::Error)]
-#[error("failed to start the engine: {0:#}")]
-pub struct EngineError(wasmtime::Error);
+pub enum EngineError {
+    /// Its settings contradict this machine.
+    #[error("failed to start the engine: {0:#}")]
+    Engine(wasmtime::Error),
+    /// Guests could send nothing.
+    #[error(transparent)]
+    Outbound(#[from] OutboundError),
+}
 
 impl From<wasmtime::Error> for EngineError {
     fn from(error: wasmtime::Error) -> Self {
-        Self(error)
+        Self::Engine(error)
     }
 }
 
@@ -45,8 +52,13 @@ impl Runtime {
         let engine = Engine::new(&settings)?;
         let linker = imports::linker(&engine)?;
         start_ticker(&engine, config.guest.tick);
-        let outbound = Arc::new(Outbound::new(&config.outbound));
+        let outbound = Arc::new(Outbound::new(&config.outbound)?);
         Ok(Self { engine, linker, store, outbound, slots: tokio::sync::Semaphore::new(slots as usize), config })
+    }
+
+    /// Says where this node listens, so that no guest connects to it.
+    pub fn own_listeners(&self, own: Vec<SocketAddr>) {
+        self.outbound.own_listeners(own);
     }
 
     /// A name for everything that decides whether compiled code fits this engine: its version and its settings.

@@ -25,7 +25,7 @@ pub use engine::{EngineError, Runtime};
 pub use exports::{Function, functions};
 pub use fault::Fault;
 pub use instance::{Call, Ended, Lane};
-pub use outbound::{HostPattern, Outbound};
+pub use outbound::{HostPattern, Outbound, OutboundError};
 pub use plugin::{LoadError, Plugin, Plugins, try_out};
 pub use redact::SHORTEST_REDACTED;
 pub use scratch::{Effects, RecordedReply, Scratch};

@@ -45,7 +45,7 @@ async fn a_database_of_version_1_keeps_everything_it_holds() {
     let digest = version_1(&dir);
     let store = open(&dir);
     let version = store.read(|db| Ok(db.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0))?));
-    assert_eq!(version.unwrap(), 2);
+    assert_eq!(version.unwrap(), 3);
 
     let acme = store.channel("acme").unwrap().unwrap();
     assert_eq!(
