@@ -27,6 +27,7 @@ mod pace;
 mod payment_page;
 mod preflight;
 mod queue;
+mod reach;
 mod redaction;
 mod restart;
 mod secrets;

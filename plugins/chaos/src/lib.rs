@@ -4,6 +4,7 @@
 
 mod answers;
 mod behaviour;
+mod fetch;
 mod illegal;
 
 pub use behaviour::Behaviour;

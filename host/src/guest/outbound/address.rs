@@ -83,7 +83,7 @@ impl AddressFilter {
     }
 
     /// Whether an address is public, or allowed by the operator. An IPv4 address inside an IPv6 one counts as well.
-    fn allows_ip(&self, address: IpAddr) -> bool {
+    pub(super) fn allows_ip(&self, address: IpAddr) -> bool {
         let (address, inner) = match address {
             IpAddr::V4(_) => (address, [None; 3]),
             IpAddr::V6(v6) => unwrapped(v6).map_or_else(|| (address, embedded(v6)), |v4| (v4.into(), [None; 3])),

@@ -88,12 +88,14 @@ impl Pool {
     fn put(self: &Arc<Self>, channel: Arc<str>, place: Place, connection: Connection) {
         let mut state = self.state();
         let full = state.total >= MOST_IDLE;
+        let count = state.channels.get(&channel).map_or(0, Vec::len);
+        if full && count == 0 {
+            return;
+        }
+        let oldest_goes = full || count >= self.most;
         let own = state.channels.entry(channel).or_default();
-        let oldest_goes = own.len() >= self.most || (full && !own.is_empty());
         if oldest_goes {
             own.remove(0);
-        } else if full {
-            return;
         }
         own.push(Idle { place, since: Instant::now(), connection });
         state.total += usize::from(!oldest_goes);
@@ -124,6 +126,12 @@ impl Pool {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[cfg(test)]
+    pub(super) fn forget(&self) {
+        let mut state = self.state();
+        (state.total, state.channels) = (0, HashMap::new());
     }
 
     #[cfg(test)]

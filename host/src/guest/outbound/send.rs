@@ -27,10 +27,10 @@ pub(in crate::guest) struct Sender {
     pub(super) shared: Arc<Outbound>,
     environment: Arc<Environment>,
     store: Store,
-    deadline: Instant,
+    pub(super) deadline: Instant,
     call: String,
     /// How often what led to this call came from a Wharf.
-    hops: u32,
+    pub(super) hops: u32,
     admitted: u32,
     denied: u32,
     together: Option<Arc<Together>>,
