@@ -171,7 +171,7 @@ pub struct KeyValue {
 pub struct Outbound {
     /// Requests per call.
     pub requests: u32,
-    /// Requests of one call at the same time.
+    /// Requests of one call that wait for an answer at the same time.
     pub concurrent: usize,
     /// Largest body of a request.
     pub request: Size,

@@ -111,7 +111,11 @@ impl Behaviour {
                 let milliseconds = config::parse("sleep_ms")?.unwrap_or(60_000);
                 std::thread::sleep(Duration::from_millis(milliseconds));
             }
-            Self::Fetch => return fetch().map(|(note, _)| note),
+            Self::Fetch => {
+                let (note, _) = fetch()?;
+                std::thread::sleep(Duration::from_millis(config::parse("then_sleep_ms")?.unwrap_or(0)));
+                return Ok(note);
+            }
             Self::Repeat => return repeat(),
             Self::Recall => panic!("chaos recalls {}", recall()?),
             Self::Count => return Ok(kv::increment("count", 1)?.to_string()),

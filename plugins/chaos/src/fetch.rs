@@ -8,7 +8,7 @@ use wharf_sdk::{Failure, config};
 /// A note about the last answer, and its body.
 ///
 /// Settings: `url` (several with blanks between them), `method`, `header` (several with `|` between them), `body` or `body_kb`,
-/// `timeout_ms`, `times`, `parallel`, and `show`. With several URLs or in parallel the note is about each, with ` | ` between.
+/// `timeout_ms`, `times`, `parallel`, `show`, and `then_sleep_ms`. With several URLs or in parallel the note is about each, with ` | ` between.
 ///
 /// # Errors
 /// A setting that does not read.

@@ -6,7 +6,7 @@ use std::sync::{PoisonError, RwLock};
 use ipnet::IpNet;
 
 /// What is not the public internet: IANA's special-purpose registries, whole blocks even where a few addresses in them are
-/// global, and of IPv6 all that is not given out (2000::/3 is). NAT64's 64:ff9b::/96 counts as the IPv4 address in it.
+/// global, and of IPv6 all that is not given out (`2000::/3` is). NAT64's `64:ff9b::/96` counts as the IPv4 address in it.
 const SPECIAL: [&str; 27] = [
     "0.0.0.0/8",
     "10.0.0.0/8",
@@ -137,8 +137,6 @@ fn embedded(v6: Ipv6Addr) -> [Option<Ipv4Addr>; 3] {
     let last = last_32(v6);
     match v6.segments() {
         [0, 0, 0, 0, 0, 0, 0, 0 | 1] => [None; 3],
-        // Compatible (::a.b.c.d), translated (::ffff:0:a.b.c.d).
-        [0, 0, 0, 0, 0 | 0xffff, 0, _, _] => [Some(last), None, None],
         // Local NAT64 with a prefix of 48, 56 or 64 bits, which leaves the end empty, or of 96 (RFC 6052). Bits 64 to 71 are
         // none of the address's.
         [0x64, 0xff9b, 1, ..] if o[13..] == [0; 3] => [
@@ -146,16 +144,14 @@ fn embedded(v6: Ipv6Addr) -> [Option<Ipv4Addr>; 3] {
             Some(Ipv4Addr::new(o[7], o[9], o[10], o[11])),
             Some(Ipv4Addr::new(o[9], o[10], o[11], o[12])),
         ],
-        [0x64, 0xff9b, 1, ..] => [Some(last), None, None],
         // 6to4.
         [0x2002, ..] => [Some(Ipv4Addr::new(o[2], o[3], o[4], o[5])), None, None],
         // Teredo: the server, and the client's address with its bits turned.
-        [0x2001, 0, ..] => {
-            let [a, b, c, d] = last.octets().map(|byte| !byte);
-            [Some(Ipv4Addr::new(o[4], o[5], o[6], o[7])), Some(Ipv4Addr::new(a, b, c, d)), None]
+        [0x2001, 0, ..] => [Some(Ipv4Addr::new(o[4], o[5], o[6], o[7])), Some(Ipv4Addr::from(!u32::from(last))), None],
+        // And compatible (::a.b.c.d), translated (::ffff:0:a.b.c.d), ISATAP under any prefix.
+        [0x64, 0xff9b, 1, ..] | [0, 0, 0, 0, 0 | 0xffff, 0, _, _] | [_, _, _, _, 0 | 0x200, 0x5efe, _, _] => {
+            [Some(last), None, None]
         }
-        // ISATAP, under any prefix.
-        [_, _, _, _, 0 | 0x200, 0x5efe, _, _] => [Some(last), None, None],
         _ => [None; 3],
     }
 }

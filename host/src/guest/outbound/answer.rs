@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Sleep, sleep_until};
 use wasmtime_wasi_http::Error;
 
@@ -23,7 +22,6 @@ pub(super) struct Open {
     pub(super) channel: Arc<str>,
     pub(super) place: Place,
     pub(super) record: Record,
-    pub(super) _permit: OwnedSemaphorePermit,
 }
 
 impl Open {

@@ -23,8 +23,8 @@ use crate::config;
 
 /// What the requests of one call share.
 pub(super) struct Together {
-    /// Places for requests at the same time.
-    pub(super) places: Arc<Semaphore>,
+    /// Places for requests that wait for an answer.
+    pub(super) places: Semaphore,
     /// Requests that reached a connection.
     pub(super) sent: AtomicU32,
 }
@@ -66,7 +66,7 @@ impl Exchange {
     /// Sends it and waits for the answer's head.
     pub(super) async fn run(mut self, request: Request<WasiBody>) -> Result<Response<WasiBody>, Failed> {
         let outcome = self.head(request).await;
-        let (response, connection, permit) = match outcome {
+        let (response, connection) = match outcome {
             Ok(answered) => answered,
             Err(failed) => {
                 self.record.failed(failed);
@@ -76,15 +76,16 @@ impl Exchange {
         self.record.answered(response.status().as_u16());
         let Self { shared, channel, target, times, record, .. } = self;
         let (pool, place) = (Arc::clone(&shared.pool), Place::from(&target));
-        let open = Open { connection, pool, channel, place, record, _permit: permit };
+        let open = Open { connection, pool, channel, place, record };
         let limit = shared.largest_response();
         Ok(response.map(|body| Answer::new(body, limit, times.pause, times.until, open).boxed_unsync()))
     }
 
     async fn head(&self, request: Request<WasiBody>) -> Result<Answered, Failed> {
         let until = self.times.until;
-        let permit = timeout_at(until.into(), Arc::clone(&self.together.places).acquire_owned()).await;
-        let permit = permit.ok().and_then(Result::ok).ok_or(Failed::Concurrent)?;
+        // Free again when the head is there: a guest reads its answers in the order it likes, and must not wait for itself.
+        let place = timeout_at(until.into(), self.together.places.acquire()).await;
+        let _place = place.ok().and_then(Result::ok).ok_or(Failed::Concurrent)?;
         let (parts, body) = request.into_parts();
         let limit = self.shared.limits.request.bytes();
         let (body, mut ended) = Sent::new(body, limit, Arc::clone(&self.record.out));
@@ -100,7 +101,7 @@ impl Exchange {
             match self.send(&mut connection, request, &mut ended).await {
                 Ok(response) => {
                     check(&response, self.shared.largest_response())?;
-                    return Ok((response, connection, permit));
+                    return Ok((response, connection));
                 }
                 // Closed while it was idle: nothing of the request was sent, so that it can be sent again.
                 Err((_, Some(untouched))) if reused => request = untouched,
@@ -145,7 +146,7 @@ impl Exchange {
     }
 }
 
-type Answered = (Response<Incoming>, Connection, tokio::sync::OwnedSemaphorePermit);
+type Answered = (Response<Incoming>, Connection);
 
 /// What can be said against an answer by its head.
 fn check(response: &Response<Incoming>, largest: u64) -> Result<(), Failed> {

@@ -55,7 +55,7 @@ impl Failed {
             Self::HeaderSize
         } else if error.is_parse() || error.is_parse_status() {
             Self::Protocol
-        } else if error.source().is_some_and(|source| source.is::<TooMuch>()) {
+        } else if matches!(error.source(), Some(source) if source.is::<TooMuch>()) {
             Self::RequestSize
         } else {
             Self::Closed

@@ -187,7 +187,9 @@ impl Sender {
             requests: 1,
         };
         if let Some(redactor) = self.environment.redactor(&self.store, &self.handed_out) {
-            [&mut row.method, &mut row.host, &mut row.path].into_iter().for_each(|text| redactor.redact(text, true));
+            for text in [&mut row.method, &mut row.host, &mut row.path] {
+                redactor.redact(text, true);
+            }
         }
         row
     }
@@ -227,7 +229,7 @@ impl Sender {
 
     fn together(&mut self) -> Arc<Together> {
         let places = self.shared.limits.concurrent;
-        let new = || Together { places: Arc::new(Semaphore::new(places)), sent: AtomicU32::new(0) };
+        let new = || Together { places: Semaphore::new(places), sent: AtomicU32::new(0) };
         Arc::clone(self.together.get_or_insert_with(|| Arc::new(new())))
     }
 }

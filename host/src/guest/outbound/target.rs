@@ -64,6 +64,8 @@ impl fmt::Display for Target {
 
 /// A request to an origin server names only the path and the query.
 pub(super) fn origin_form(uri: &Uri) -> Result<Uri, Error> {
-    let path = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-    path.parse().map_err(|_| Error::HttpRequestUriInvalid)
+    let text = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    // A URL may have a query and no path; a request may not.
+    let whole = if text.starts_with('/') { text.to_owned() } else { format!("/{text}") };
+    whole.parse().map_err(|_| Error::HttpRequestUriInvalid)
 }

@@ -4,7 +4,7 @@ use super::*;
 async fn a_thousand_canaries_go_to_the_granted_host_and_nowhere_else() {
     let (granted, trap) = (Upstream::start(say(FINE)).await, Upstream::start(say(FINE)).await);
     let rig = Rig::new(|limits| limits.requests = 10_000).await;
-    let mut call = rig.call("acme", &[&granted.host()]);
+    let mut call = rig.call_for(Duration::from_mins(5), "acme", &[&granted.host()]);
     for number in 0..1000 {
         if number % 50 == 0 {
             rig.store.put_secret("acme", "KEY", format!("canary-{number}-0123456789")).await.unwrap();

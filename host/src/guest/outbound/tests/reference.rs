@@ -14,32 +14,33 @@ const CLOSED_4: &str = "0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0
      168.63.129.16/32";
 const CLOSED_6: &str = "2001::/23 2001:db8::/32 2002::/16 2620:4f:8000::/48 3fff::/20 3ffe::/16";
 
-fn bits(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:08b}")).collect()
+fn bits(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(v4) => format!("{:032b}", u32::from(v4)),
+        IpAddr::V6(v6) => format!("{:0128b}", u128::from(v6)),
+    }
 }
 
 fn within(address: &str, networks: &str) -> bool {
     networks.split_whitespace().any(|network| {
         let (first, length) = network.split_once('/').unwrap();
-        let first = match first.parse::<IpAddr>().unwrap() {
-            IpAddr::V4(v4) => bits(&v4.octets()),
-            IpAddr::V6(v6) => bits(&v6.octets()),
-        };
+        let first = bits(first.parse().unwrap());
         address.len() == first.len() && address.starts_with(&first[..length.parse::<usize>().unwrap()])
     })
 }
 
-fn public_4(bytes: &[u8]) -> bool {
-    !within(&bits(bytes), CLOSED_4)
-}
-
-fn public_6(bytes: [u8; 16]) -> bool {
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+fn public(address: IpAddr) -> bool {
+    let IpAddr::V6(v6) = address else { return !within(&bits(address), CLOSED_4) };
+    let (hex, inner) = (
+        format!("{:032x}", u128::from(v6)),
+        IpAddr::V4(std::net::Ipv4Addr::from_octets(*v6.octets().last_chunk().unwrap())),
+    );
     if hex.starts_with("00000000000000000000ffff") || hex.starts_with("0064ff9b0000000000000000") {
-        return public_4(&bytes[12..]);
+        return public(inner);
     }
     let isatap = ["00005efe", "02005efe"].contains(&&hex[16..24]);
-    bits(&bytes).starts_with("001") && !within(&bits(&bytes), CLOSED_6) && (!isatap || public_4(&bytes[12..]))
+    let text = bits(address);
+    text.starts_with("001") && !within(&text, CLOSED_6) && (!isatap || public(inner))
 }
 
 /// Beginnings that random bytes would hardly ever have.
@@ -62,12 +63,13 @@ const BEGINNINGS: [&[u8]; 12] = [
 fn addresses_are_judged_as_the_reference_does() {
     let filter = AddressFilter::new(&[]);
     check!().with_iterations(200_000).with_type::<(u8, [u8; 16])>().for_each(|(kind, bytes)| {
-        let v4: [u8; 4] = [bytes[0], bytes[1], bytes[2], bytes[3]];
-        assert_eq!(filter.allows_ip(v4.into()), public_4(&v4), "{v4:?}");
+        let v4 = IpAddr::from([bytes[0], bytes[1], bytes[2], bytes[3]]);
+        assert_eq!(filter.allows_ip(v4), public(v4), "{v4}");
         let mut bytes = *bytes;
         let beginning = BEGINNINGS[usize::from(*kind) % BEGINNINGS.len()];
         bytes[..beginning.len()].copy_from_slice(beginning);
-        assert_eq!(filter.allows_ip(bytes.into()), public_6(bytes), "{}", IpAddr::from(bytes));
+        let v6 = IpAddr::from(bytes);
+        assert_eq!(filter.allows_ip(v6), public(v6), "{v6}");
     });
 }
 
