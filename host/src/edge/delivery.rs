@@ -1,12 +1,13 @@
 //! Notifications that nobody waits for: taken from the queue, tried on a schedule, buried when the schedule ends.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use wharf_protocol::notification::EventKind;
 
+use super::origin::Arrival;
 use super::problem::Problem;
 use super::{Edge, Outcome, Ticket};
 use crate::call::{self, Failed};
@@ -187,7 +188,7 @@ async fn try_once(edge: &Edge, leased: &Leased, pace: Arc<Pace>) -> Result<(), F
     let channel = edge.tables.load().channel(&leased.channel).cloned().ok_or(Fault::NoRelease)?;
     let kind = EventKind::of(&leased.event_type).unwrap_or(EventKind::Workflow);
     let work = Work::notification(kind);
-    let mut ticket = Ticket::new(channel, work, leased.event_type.as_str(), Instant::now());
+    let mut ticket = Ticket::new(channel, work, leased.event_type.as_str(), Arrival::of_ours());
     leased.id.clone_into(&mut ticket.id);
     ticket.pace = pace;
     let (result, outcome) = match deliver(edge, &ticket, leased).await {

@@ -106,7 +106,7 @@ impl CallState {
             log: Log::default(),
             memory: MemoryLimit { limit: environment.limits.memory, used: 0, denied: false },
             table,
-            sender: Sender::new(&runtime.outbound, Arc::clone(environment), runtime.store.clone(), deadline),
+            sender: Sender::new(call.hops, &runtime.outbound, Arc::clone(environment), runtime.store.clone(), deadline),
             wasi: None,
             http: None,
             stderr: None,

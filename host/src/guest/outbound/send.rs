@@ -54,6 +54,7 @@ impl Denied {
 
 impl Sender {
     pub(in crate::guest) fn new(
+        hops: u32,
         shared: &Arc<Outbound>,
         environment: Arc<Environment>,
         store: Store,
@@ -65,7 +66,7 @@ impl Sender {
             store,
             deadline,
             call: String::new(),
-            hops: 0,
+            hops,
             admitted: 0,
             denied: 0,
             together: None,

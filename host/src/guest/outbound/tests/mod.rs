@@ -78,7 +78,7 @@ impl Rig {
             limits,
             effects: Effects::Live,
         };
-        let mut sender = Sender::new(&self.shared, Arc::new(environment), self.store.clone(), Instant::now() + time);
+        let mut sender = Sender::new(0, &self.shared, Arc::new(environment), self.store.clone(), Instant::now() + time);
         sender.begin("call-1");
         sender
     }
