@@ -10,8 +10,7 @@ use http::{Request, Response};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use subtle::ConstantTimeEq;
-use tokio_util::sync::CancellationToken;
-use wharf::listen;
+use wharf::listen::{self, Stop};
 use wharf::store::Digest;
 use wharf_protocol::Check;
 use wharf_protocol::sdk::inventory::InventoryPushRequest;
@@ -23,7 +22,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let listener = listen::bind(([127, 0, 0, 1], 0).into())?;
     #[expect(clippy::print_stdout, reason = "the ready line")]
     {
         println!("{{\"ready\":true,\"edge\":\"{0}\",\"admin\":\"{0}\"}}", listener.local_addr()?);
@@ -32,11 +31,16 @@ async fn main() -> anyhow::Result<()> {
         header_time: Duration::from_secs(10),
         header_size: 16 << 10,
         headers: 100,
+        idle_time: Duration::from_mins(1),
+        write_time: Duration::from_secs(10),
+        handshake_time: Duration::from_secs(5),
         connections: 4096,
+        connections_per_address: 4096,
         drain: Duration::from_secs(1),
     };
     let key = Arc::new(Digest::of(TEST_KEY.as_bytes()));
-    listen::serve(listener, limits, move |request| answer(request, Arc::clone(&key)), CancellationToken::new()).await;
+    let handle = move |request| answer(request, Arc::clone(&key));
+    listen::serve(listener, limits, None, handle, Stop::default()).await;
     Ok(())
 }
 

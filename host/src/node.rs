@@ -3,16 +3,19 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::control::{self, Control};
 use crate::edge::{Delivery, Edge};
 use crate::guest::{self, Plugins};
+use crate::listen::{self, Certificates, Files, Stop};
 use crate::process;
 use crate::store::{Retention, Store};
 use crate::table::Tables;
@@ -55,24 +58,46 @@ pub fn run(options: Options) -> anyhow::Result<()> {
         .context("failed to start the admin thread")?;
     let edge_listener = bind(&workers, options.edge.unwrap_or(config.edge.listen), "--edge")?;
     let admin_listener = bind(&admins, options.admin.unwrap_or(config.admin.listen), "--admin")?;
-    let node = Node::open(&options, config, &admins)?;
+    let certificates = [
+        certificates("tls", &config.tls.certificate, &config.tls.key)?,
+        certificates("admin", &config.admin.certificate, &config.admin.key)?,
+    ];
+    let own = vec![edge_listener.local_addr()?, admin_listener.local_addr()?];
+    let node = Node::open(&options, config, certificates, own, &admins)?;
     process.seal()?;
+    let signals = admins.block_on(async { Signals::open() }).context("failed to listen for signals")?;
     announce(&edge_listener, &admin_listener)?;
-    node.serve(&workers, &admins, edge_listener, admin_listener)
+    let ended = node.serve(&workers, &admins, edge_listener, admin_listener, signals);
+    // What has not ended by now must not keep the process.
+    workers.shutdown_timeout(LAST_WORD);
+    admins.shutdown_timeout(LAST_WORD);
+    ended
 }
+
+/// What the threads get to leave what they do after everything has stopped.
+const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// The parts that share a data directory.
 struct Node {
     config: Arc<Config>,
     edge: Arc<Edge>,
     control: Arc<Control>,
+    /// Of the edge and of the admin API, where they have TLS.
+    certificates: [Option<Arc<Certificates>>; 2],
 }
 
 impl Node {
     /// Opens the store, starts the engine, and loads what was active when the last node stopped.
-    fn open(options: &Options, config: Arc<Config>, admins: &Runtime) -> anyhow::Result<Self> {
+    fn open(
+        options: &Options,
+        config: Arc<Config>,
+        certificates: [Option<Arc<Certificates>>; 2],
+        own: Vec<SocketAddr>,
+        admins: &Runtime,
+    ) -> anyhow::Result<Self> {
         let store = Store::open(&options.data, Retention::from(&*config))?;
         let runtime = Arc::new(guest::Runtime::new(Arc::clone(&config), store.clone())?);
+        runtime.own_listeners(own);
         let plugins =
             Arc::new(Plugins::open(Arc::clone(&runtime), options.data.join("cache"), options.config.clone())?);
         let tables = Arc::new(Tables::default());
@@ -80,32 +105,62 @@ impl Node {
             Control::new(store.clone(), Arc::clone(&runtime), plugins, Arc::clone(&tables), Arc::clone(&config));
         control.open_admin_token(&options.data)?;
         admins.block_on(control.publish()).context("failed to load what was active")?;
+        control.tell_limits();
         let edge = Arc::new(Edge::new(Arc::clone(&config), tables, runtime, store)?);
-        Ok(Self { config, edge, control })
+        Ok(Self { config, edge, control, certificates })
     }
 
-    /// Serves until a signal, then stops in order: no more readiness, no more connections, what is under way ends.
+    /// Serves until a signal, then stops in order: no more readiness, no more connections to the edge, what is under way
+    /// ends, and at last the admin API, so that somebody can watch. A second signal ends it at once.
     fn serve(
         self,
         workers: &Runtime,
         admins: &Runtime,
         edge_listener: TcpListener,
         admin_listener: TcpListener,
+        mut signals: Signals,
     ) -> anyhow::Result<()> {
-        let stop = CancellationToken::new();
-        let admin = admins.spawn(control::serve(Arc::clone(&self.control), admin_listener, stop.child_token()));
-        let delivery = workers.spawn(Delivery::new(Arc::clone(&self.edge)).run(stop.child_token()));
-        let edge = workers.spawn(Arc::clone(&self.edge).serve(edge_listener, stop.child_token()));
-        admins.block_on(stopped())?;
-        tracing::info!(drain = ?self.config.call.drain, "stopping");
-        self.edge.drain();
-        stop.cancel();
+        let (background, admin_stop) = (CancellationToken::new(), Stop::default());
+        let [edge_tls, admin_tls] = self.certificates;
+        for certificates in [&edge_tls, &admin_tls].into_iter().flatten() {
+            admins.spawn(Arc::clone(certificates).watch(self.config.tls.check, background.clone()));
+        }
+        let admin = control::serve(Arc::clone(&self.control), admin_listener, admin_tls, admin_stop.clone());
+        let admin = admins.spawn(admin);
+        let delivery = workers.spawn(Delivery::new(Arc::clone(&self.edge)).run(background.clone()));
+        let edge = workers.spawn(Arc::clone(&self.edge).serve(edge_listener, edge_tls));
         admins.block_on(async {
-            let _ = tokio::join!(edge, delivery, admin);
-        });
-        tracing::info!("stopped");
-        Ok(())
+            signals.next().await;
+            let (lame_duck, drain) = (self.config.edge.lame_duck, self.config.call.drain);
+            tracing::info!(?lame_duck, ?drain, "stopping");
+            self.edge.stop().announce();
+            background.cancel();
+            let orderly = async {
+                tokio::time::sleep(lame_duck).await;
+                self.edge.stop().close();
+                let _ = tokio::join!(edge, delivery);
+                admin_stop.close();
+                let _ = admin.await;
+            };
+            tokio::select! {
+                () = orderly => {
+                    tracing::info!("stopped");
+                    Ok(())
+                }
+                () = signals.next() => Err(anyhow::anyhow!("ended by a second signal; calls may have been under way")),
+            }
+        })
     }
+}
+
+/// The certificate of a listener, if it has one.
+fn certificates(section: &'static str, certificate: &str, key: &str) -> anyhow::Result<Option<Arc<Certificates>>> {
+    if certificate.is_empty() {
+        return Ok(None);
+    }
+    let files = Files { certificate: certificate.into(), key: key.into(), section };
+    let opened = Certificates::open(files).with_context(|| format!("failed to turn on TLS of [{section}]"))?;
+    Ok(Some(Arc::new(opened)))
 }
 
 fn load_config(file: Option<&Path>) -> anyhow::Result<Config> {
@@ -126,7 +181,7 @@ fn warn_unconfirmed(config: &Config) {
 }
 
 fn bind(runtime: &Runtime, address: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {
-    runtime.block_on(TcpListener::bind(address)).map_err(|error| {
+    runtime.block_on(async { listen::bind(address) }).map_err(|error| {
         let advice = format!(
             "failed to listen on {address}; choose another address with {flag}, or a free port with {flag} 127.0.0.1:0"
         );
@@ -144,13 +199,21 @@ fn announce(edge: &TcpListener, admin: &TcpListener) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn stopped() -> anyhow::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// What asks a node to stop.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn open() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
-    Ok(())
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }

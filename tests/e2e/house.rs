@@ -16,7 +16,7 @@ const ROOMS: [(&str, &[&str]); 12] = [
     ("table", &["config", "guest", "store"]),
     ("edge", &["call", "config", "guest", "listen", "store", "table"]),
     ("control", &["call", "config", "guest", "listen", "store", "table"]),
-    ("node", &["config", "control", "edge", "guest", "process", "store", "table", "telemetry"]),
+    ("node", &["config", "control", "edge", "guest", "listen", "process", "store", "table", "telemetry"]),
     ("cli", &["config", "control", "guest", "node", "store", "telemetry"]),
 ];
 

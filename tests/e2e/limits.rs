@@ -83,7 +83,7 @@ fn a_stop_waits_no_longer_than_it_should() {
 
 #[test]
 fn a_connection_without_a_further_request_is_closed_after_its_time() {
-    let host = Host::with_config("[edge]\nheader-time = \"1s\"\n");
+    let host = Host::with_config("[edge]\nidle-time = \"1s\"\n");
     let mut socket = TcpStream::connect(&host.edge).unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     socket.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();

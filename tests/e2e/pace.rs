@@ -50,7 +50,7 @@ fn slow_heads_and_slow_bodies_are_cut_off() {
 
 #[test]
 fn a_connection_that_idles_between_two_requests_is_closed() {
-    let (host, _) = node("[edge]\nheader-time = \"300ms\"\n");
+    let (host, _) = node("[edge]\nidle-time = \"300ms\"\n");
     let body = json!({ "integration_auth_token": TEST_KEY }).to_string();
     let request = format!(
         "POST /channels/acme/inventory_push_v1 HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n{body}",

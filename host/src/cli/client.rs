@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::io::{ErrorKind, Read};
+use std::path::Path;
 use std::time::Duration;
 
 use http::Method;
 use serde_json::Value;
+use ureq::tls::{PemItem, RootCerts, TlsConfig};
 use ureq::{Agent, SendBody};
 
 use super::{Failure, Server};
@@ -40,6 +42,7 @@ impl Client {
             // The token is for the server alone.
             .max_redirects(0)
             .proxy(None)
+            .tls_config(tls(server.ca_file.as_deref())?)
             .build();
         Ok(Self { agent: config.into(), url, token: token(server)? })
     }
@@ -115,6 +118,23 @@ impl Client {
             error => format!("cannot talk to {url}: {error}"),
         })
     }
+}
+
+/// Whom to believe that they are the server: the public authorities, or the certificates in a file.
+fn tls(file: Option<&Path>) -> Result<TlsConfig, Failure> {
+    let Some(file) = file else { return Ok(TlsConfig::default()) };
+    let wrong = |why: &str| Failure::Usage(format!("--ca-file {}: {why}", file.display()));
+    let pem = fs::read(file).map_err(|error| wrong(&format!("cannot be read: {error}")))?;
+    let items: Result<Vec<_>, _> = ureq::tls::parse_pem(&pem).collect();
+    let items = items.map_err(|error| wrong(&format!("is no PEM: {error}")))?;
+    let certificates: Vec<_> = items
+        .into_iter()
+        .filter_map(|item| if let PemItem::Certificate(certificate) = item { Some(certificate) } else { None })
+        .collect();
+    if certificates.is_empty() {
+        return Err(wrong("there is no certificate in it (PEM)"));
+    }
+    Ok(TlsConfig::builder().root_certs(RootCerts::from(certificates)).build())
 }
 
 fn token(server: &Server) -> Result<String, Failure> {

@@ -31,7 +31,7 @@ pub(super) struct Deploy {
     /// One config value over the manifest's; may be repeated. It is for this release alone: what an earlier deploy set is not kept
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = pair)]
     set: Vec<(String, String)>,
-    /// A host that it may call, beside the manifest's; may be repeated
+    /// A host that it may call, beside the manifest's, such as api.example.com, *.example.com:8443 or "GET,POST api.example.com/v2"; may be repeated
     #[arg(long = "allow", value_name = "HOST")]
     allow: Vec<String>,
     /// Why it is deployed
@@ -192,7 +192,7 @@ mod tests {
     fn flags_go_over_the_manifest() {
         let manifest = "name = \"x\"\n[config]\na = \"1\"\nb = \"2\"\n[grants]\nhosts = [\"h1\"]";
         let manifest = crate::cli::manifest::read("wharf.toml", manifest).unwrap();
-        let server = Server { admin_url: String::new(), data: PathBuf::new() };
+        let server = Server { admin_url: String::new(), ca_file: None, data: PathBuf::new() };
         let deploy = Deploy {
             name: "acme".to_owned(),
             file: PathBuf::new(),

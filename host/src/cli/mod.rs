@@ -94,6 +94,9 @@ struct Server {
     /// Address of the server's admin API
     #[arg(long, value_name = "URL", env = "WHARF_ADMIN_URL", default_value = "http://127.0.0.1:8081")]
     admin_url: String,
+    /// Certificates (PEM) to trust for an https:// address, instead of the public authorities
+    #[arg(long, value_name = "FILE", env = "WHARF_CA_FILE")]
+    ca_file: Option<PathBuf>,
     /// The server's data directory, whose admin.token is used when `WHARF_TOKEN` is not set
     #[arg(long, value_name = "DIR", default_value = "wharf-data")]
     data: PathBuf,
@@ -231,6 +234,7 @@ mod tests {
             "wharf breaker list acme",
             "wharf breaker reset acme order_pull",
             "wharf channel set acme --fault-rate 5% --watch-time 2m --automatic-return off",
+            "wharf channel set acme --limit cpu=2s --limit memory=128MiB --limit rate= --no-limit burst --failure-mode events",
             "wharf rollback acme --json",
             "wharf calls acme --limit 5 --outcome trap --json",
             "wharf calls show 01ABC --json --data d",
@@ -262,6 +266,9 @@ mod tests {
             "wharf deploy acme",
             "wharf deploy acme f.wasm --build make",
             "wharf serve --edge 8080",
+            "wharf channel set acme --limit cpu=2",
+            "wharf channel set acme --limit speed=2s",
+            "wharf channel set acme --failure-mode silent",
         ] {
             let error = Cli::try_parse_from(line.split(' ')).unwrap_err();
             assert_eq!(error.exit_code(), 2, "{line}");

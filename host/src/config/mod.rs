@@ -4,6 +4,7 @@
 
 #[cfg(test)]
 mod fuzz;
+mod limits;
 mod load;
 mod machine;
 mod ranges;
@@ -17,10 +18,11 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+pub use limits::{Limit, Unit};
 pub use load::{ConfigError, ConfigErrors};
 pub use sections::{
-    Admin, Breaker, Call, Compile, Edge, ErrorLevels, Guest, Journal, KeyValue, Notification, OnFailure, Outbound,
-    PaymentStatus, PostMessages, Preflight, Process, Queue, Release,
+    Admin, Breaker, Call, Compile, Edge, ErrorLevels, FailureMode, Guest, Journal, KeyValue, Notification, OnFailure,
+    Outbound, PaymentStatus, PostMessages, Preflight, Process, Queue, Release, Sdk, Tls,
 };
 pub use values::Size;
 
@@ -35,6 +37,8 @@ pub struct Config {
     pub edge: Edge,
     /// The listener that administrators call.
     pub admin: Admin,
+    /// Encryption of the edge.
+    pub tls: Tls,
     /// Limits of one call.
     pub call: Call,
     /// The trial of a new release.
@@ -57,6 +61,8 @@ pub struct Config {
     pub queue: Queue,
     /// The process itself.
     pub process: Process,
+    /// Wording of answers to SDK interactions.
+    pub sdk: Sdk,
     /// Wording of answers to notifications.
     pub notification: Notification,
 }

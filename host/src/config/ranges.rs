@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::{Config, ConfigError, Size};
+use super::{Config, ConfigError, Limit, Size};
 
 const MS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
@@ -17,6 +17,7 @@ impl Config {
     pub(super) fn out_of_range(&self) -> Vec<ConfigError> {
         let mut ranges = Ranges::default();
         self.edge_ranges(&mut ranges);
+        self.admin_ranges(&mut ranges);
         self.call_ranges(&mut ranges);
         self.release_ranges(&mut ranges);
         self.guest_ranges(&mut ranges);
@@ -29,31 +30,48 @@ impl Config {
     fn edge_ranges(&self, ranges: &mut Ranges) {
         let edge = &self.edge;
         ranges.time("edge.header-time", edge.header_time, 100 * MS..=5 * MINUTE);
+        ranges.time("edge.idle-time", edge.idle_time, 100 * MS..=HOUR);
+        ranges.time("edge.write-time", edge.write_time, 100 * MS..=5 * MINUTE);
         ranges.plain("edge.header-size", edge.header_size, Size::kib(8)..=Size::mib(1));
         ranges.plain("edge.headers", edge.headers, 10..=1000);
         ranges.plain("edge.sdk-body", edge.sdk_body, Size::kib(1)..=Size::mib(256));
         ranges.plain("edge.notification-body", edge.notification_body, Size::kib(1)..=Size::mib(256));
         ranges.time("edge.body-time", edge.body_time, 100 * MS..=5 * MINUTE);
+        ranges.plain("edge.body-rate", edge.body_rate, Size(1)..=Size::mib(1));
+        ranges.time("edge.body-grace", edge.body_grace, 10 * MS..=5 * MINUTE);
         ranges.plain("edge.connections", edge.connections, 1..=1_000_000);
+        ranges.plain("edge.connections-per-address", edge.connections_per_address, 1..=1_000_000);
         ranges.plain("edge.json-depth", edge.json_depth, 8..=127);
-        ranges.plain("admin.upload", self.admin.upload, Size::kib(1)..=Size::mib(512));
+        ranges.plain("edge.json-tokens", edge.json_tokens, 100..=100_000_000);
+        ranges.plain("edge.hops", edge.hops, 0..=100);
+        ranges.time("edge.lame-duck", edge.lame_duck, Duration::ZERO..=5 * MINUTE);
+    }
+
+    fn admin_ranges(&self, ranges: &mut Ranges) {
+        let (admin, tls) = (&self.admin, &self.tls);
+        ranges.plain("admin.upload", admin.upload, Size::kib(1)..=Size::mib(512));
+        ranges.plain("admin.connections", admin.connections, 1..=100_000);
+        ranges.time("tls.handshake-time", tls.handshake_time, 100 * MS..=MINUTE);
+        ranges.time("tls.check", tls.check, 10 * MS..=DAY);
+        ranges.pair("admin", &admin.certificate, &admin.key);
+        ranges.pair("tls", &tls.certificate, &tls.key);
     }
 
     fn call_ranges(&self, ranges: &mut Ranges) {
         let call = &self.call;
-        ranges.time("call.sdk-deadline", call.sdk_deadline, 10 * MS..=2 * MINUTE);
-        ranges.time("call.notification-deadline", call.notification_deadline, 10 * MS..=2 * MINUTE);
+        ranges.limit_time("call.sdk-deadline", call.sdk_deadline, Limit::Deadline);
+        ranges.limit_time("call.notification-deadline", call.notification_deadline, Limit::Deadline);
         ranges.time("call.async-deadline", call.async_deadline, 10 * MS..=HOUR);
-        ranges.time("call.cpu", call.cpu, MS..=2 * MINUTE);
-        ranges.time("call.push-cpu", call.push_cpu, MS..=2 * MINUTE);
+        ranges.limit_time("call.cpu", call.cpu, Limit::Cpu);
+        ranges.limit_time("call.push-cpu", call.push_cpu, Limit::Cpu);
         ranges.time("call.async-cpu", call.async_cpu, MS..=HOUR);
-        ranges.plain("call.in-flight", call.in_flight, 1..=10_000);
+        ranges.limit_count("call.in-flight", call.in_flight.into(), Limit::InFlight);
         ranges.plain("call.share", call.share, 0.001..=1.0);
-        ranges.plain("call.queue", call.queue, 0..=100_000);
-        ranges.time("call.queue-wait", call.queue_wait, Duration::ZERO..=MINUTE);
-        ranges.plain("call.rate", call.rate, 1..=1_000_000);
-        ranges.plain("call.burst", call.burst, 1..=1_000_000);
-        ranges.plain("call.answer", call.answer, Size::kib(1)..=Size::mib(256));
+        ranges.limit_count("call.queue", call.queue.into(), Limit::Queue);
+        ranges.limit_time("call.queue-wait", call.queue_wait, Limit::QueueWait);
+        ranges.limit_count("call.rate", call.rate.into(), Limit::Rate);
+        ranges.limit_count("call.burst", call.burst.into(), Limit::Burst);
+        ranges.limit_size("call.answer", call.answer, Limit::Answer);
         ranges.time("call.drain", call.drain, Duration::ZERO..=HOUR);
     }
 
@@ -74,7 +92,7 @@ impl Config {
 
     fn guest_ranges(&self, ranges: &mut Ranges) {
         let guest = &self.guest;
-        ranges.plain("guest.memory", guest.memory, Size::mib(1)..=Size::mib(1024));
+        ranges.limit_size("guest.memory", guest.memory, Limit::Memory);
         ranges.plain("guest.largest-memory", guest.largest_memory, Size::mib(1)..=Size::mib(4096));
         ranges.plain("guest.instances", guest.instances, 0..=10_000);
         ranges.plain("guest.core-instances", guest.core_instances, 1..=1000);
@@ -88,10 +106,10 @@ impl Config {
         ranges.plain("guest.host-call-fuel", guest.host_call_fuel, Size::kib(64)..=Size::mib(1024));
         ranges.plain("guest.handles", guest.handles, 10..=1_000_000);
         ranges.plain("guest.resources", guest.resources, 16..=1_000_000);
-        ranges.plain("guest.log-lines", guest.log_lines, 0..=100_000);
+        ranges.limit_count("guest.log-lines", guest.log_lines as u64, Limit::LogLines);
         ranges.plain("guest.log-line", guest.log_line, Size(64)..=Size::mib(1));
-        ranges.plain("guest.log-bytes", guest.log_bytes, Size(0)..=Size::mib(64));
-        ranges.plain("guest.random", guest.random, Size(16)..=Size::mib(64));
+        ranges.limit_size("guest.log-bytes", guest.log_bytes, Limit::LogBytes);
+        ranges.limit_size("guest.random", guest.random, Limit::Random);
         ranges.plain("compile.memory", self.compile.memory, Size::mib(128)..=Size::mib(65_536));
         ranges.time("compile.time", self.compile.time, SECOND..=HOUR);
         ranges.time("preflight.time", self.preflight.time, SECOND..=HOUR);
@@ -99,20 +117,28 @@ impl Config {
 
     fn store_ranges(&self, ranges: &mut Ranges) {
         let quota = &self.key_value;
-        ranges.plain("key-value.value", quota.value, Size(1)..=Size::mib(16));
-        ranges.plain("key-value.keys", quota.keys, 1..=100_000_000);
-        ranges.plain("key-value.bytes", quota.bytes, Size::kib(1)..=Size::mib(1 << 20));
+        ranges.limit_size("key-value.value", quota.value, Limit::Value);
+        ranges.limit_count("key-value.keys", quota.keys, Limit::Keys);
+        ranges.limit_size("key-value.bytes", quota.bytes, Limit::Bytes);
         ranges.plain("journal.calls", self.journal.calls, 1..=100_000_000);
         ranges.plain("journal.log-lines", self.journal.log_lines, 1..=100_000_000);
+        ranges.plain("journal.outbound", self.journal.outbound, 1..=100_000_000);
     }
 
     fn outbound_ranges(&self, ranges: &mut Ranges) {
         let outbound = &self.outbound;
-        ranges.plain("outbound.requests", outbound.requests, 0..=10_000);
+        ranges.limit_count("outbound.requests", outbound.requests.into(), Limit::Requests);
+        ranges.plain("outbound.concurrent", outbound.concurrent, 1..=1000);
+        ranges.plain("outbound.request", outbound.request, Size::kib(1)..=Size::mib(256));
         ranges.plain("outbound.response", outbound.response, Size::kib(1)..=Size::mib(256));
+        ranges.plain("outbound.header-size", outbound.header_size, Size::kib(1)..=Size::mib(1));
+        ranges.plain("outbound.hops", outbound.hops, 1..=100);
+        ranges.time("outbound.margin", outbound.margin, Duration::ZERO..=10 * SECOND);
         ranges.time("outbound.connect-time", outbound.connect_time, 10 * MS..=2 * MINUTE);
         ranges.time("outbound.first-byte-time", outbound.first_byte_time, 10 * MS..=10 * MINUTE);
         ranges.time("outbound.between-bytes-time", outbound.between_bytes_time, 10 * MS..=10 * MINUTE);
+        ranges.plain("outbound.idle-connections", outbound.idle_connections, 0..=1000);
+        ranges.time("outbound.idle-time", outbound.idle_time, 10 * MS..=10 * MINUTE);
     }
 
     fn queue_ranges(&self, ranges: &mut Ranges) {
@@ -144,6 +170,31 @@ impl Ranges {
         if !range.contains(&value) {
             self.report(key, &shown(value), &shown(*range.start()), &shown(*range.end()));
         }
+    }
+
+    fn limit_time(&mut self, key: &str, value: Duration, limit: Limit) {
+        let range = limit.range();
+        self.time(key, value, Duration::from_millis(*range.start())..=Duration::from_millis(*range.end()));
+    }
+
+    fn limit_size(&mut self, key: &str, value: Size, limit: Limit) {
+        let range = limit.range();
+        self.plain(key, value, Size(*range.start())..=Size(*range.end()));
+    }
+
+    fn limit_count(&mut self, key: &str, value: u64, limit: Limit) {
+        self.plain(key, value, limit.range());
+    }
+
+    /// A certificate needs its key, and the other way round.
+    fn pair(&mut self, section: &str, certificate: &str, key: &str) {
+        let (missing, given) = match (certificate.is_empty(), key.is_empty()) {
+            (true, false) => ("certificate", "key"),
+            (false, true) => ("key", "certificate"),
+            _ => return,
+        };
+        let message = format!("expected a file because {section}.{given} names one, found \"\"");
+        self.errors.push(ConfigError { key: format!("{section}.{missing}"), message });
     }
 
     fn report(&mut self, key: &str, value: &dyn fmt::Display, low: &dyn fmt::Display, high: &dyn fmt::Display) {

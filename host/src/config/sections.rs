@@ -1,6 +1,7 @@
 //! One struct per section. `default.toml` says what each key means and why it has its value.
 
 use std::net::SocketAddr;
+use std::str::FromStr;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -18,6 +19,12 @@ pub struct Edge {
     /// Time for a request's head.
     #[serde(with = "values::time")]
     pub header_time: Duration,
+    /// Time from an answer to the next request.
+    #[serde(with = "values::time")]
+    pub idle_time: Duration,
+    /// Time without progress of an answer.
+    #[serde(with = "values::time")]
+    pub write_time: Duration,
     /// Largest request head.
     pub header_size: Size,
     /// Most header lines.
@@ -29,10 +36,24 @@ pub struct Edge {
     /// Time for a whole body.
     #[serde(with = "values::time")]
     pub body_time: Duration,
+    /// Fewest bytes of a body per second.
+    pub body_rate: Size,
+    /// Time after which they are counted.
+    #[serde(with = "values::time")]
+    pub body_grace: Duration,
     /// Open connections.
     pub connections: usize,
+    /// Open connections from one address.
+    pub connections_per_address: usize,
     /// Deepest nesting of JSON.
     pub json_depth: usize,
+    /// Most keys and values of JSON.
+    pub json_tokens: usize,
+    /// Most hosts that a request may have come through.
+    pub hops: u32,
+    /// Time that requests are still taken for when the node stops.
+    #[serde(with = "values::time")]
+    pub lame_duck: Duration,
 }
 
 /// `[admin]`
@@ -44,6 +65,28 @@ pub struct Admin {
     pub listen: SocketAddr,
     /// Largest component.
     pub upload: Size,
+    /// Open connections.
+    pub connections: usize,
+    /// File of the certificate; empty = no TLS.
+    pub certificate: String,
+    /// File of its private key.
+    pub key: String,
+}
+
+/// `[tls]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Tls {
+    /// File of the edge's certificate; empty = no TLS.
+    pub certificate: String,
+    /// File of its private key.
+    pub key: String,
+    /// Time for a handshake.
+    #[serde(with = "values::time")]
+    pub handshake_time: Duration,
+    /// How often the files are looked at.
+    #[serde(with = "values::time")]
+    pub check: Duration,
 }
 
 /// `[call]`
@@ -210,8 +253,19 @@ pub struct KeyValue {
 pub struct Outbound {
     /// Requests per call.
     pub requests: u32,
+    /// Requests of one call that wait for an answer at the same time.
+    pub concurrent: usize,
+    /// Largest body of a request.
+    pub request: Size,
     /// Largest answer.
     pub response: Size,
+    /// Largest head, of a request and of an answer.
+    pub header_size: Size,
+    /// Most nodes on a request's way.
+    pub hops: u32,
+    /// What a request leaves of its call's time.
+    #[serde(with = "values::time")]
+    pub margin: Duration,
     /// Time to connect.
     #[serde(with = "values::time")]
     pub connect_time: Duration,
@@ -221,6 +275,13 @@ pub struct Outbound {
     /// Longest pause within an answer.
     #[serde(with = "values::time")]
     pub between_bytes_time: Duration,
+    /// Idle connections of one channel.
+    pub idle_connections: usize,
+    /// Life of an idle connection.
+    #[serde(with = "values::time")]
+    pub idle_time: Duration,
+    /// A file of certificate authorities beside the public ones; empty = none.
+    pub ca_file: String,
     /// Private networks that may be reached.
     #[serde(with = "values::networks")]
     pub allow_private: Vec<IpNet>,
@@ -236,6 +297,8 @@ pub struct Journal {
     pub calls: u64,
     /// Log lines kept.
     pub log_lines: u64,
+    /// Outbound requests kept.
+    pub outbound: u64,
 }
 
 /// `[queue]`
@@ -263,6 +326,47 @@ pub struct Queue {
 pub struct Process {
     /// Whether the process may be dumped, and traced by its own user.
     pub dumpable: bool,
+}
+
+/// `[sdk]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Sdk {
+    /// How a caller is told that a call failed.
+    #[serde(deserialize_with = "values::failure_mode")]
+    pub failure_mode: FailureMode,
+}
+
+/// `sdk.failure-mode`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailureMode {
+    /// By the HTTP status.
+    Http,
+    /// By an event of the answer, under 200.
+    Events,
+}
+
+impl FailureMode {
+    /// The word it is written as.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Events => "events",
+        }
+    }
+}
+
+impl FromStr for FailureMode {
+    type Err = &'static str;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        match word {
+            "http" => Ok(Self::Http),
+            "events" => Ok(Self::Events),
+            _ => Err("\"http\" or \"events\""),
+        }
+    }
 }
 
 /// `[notification]`

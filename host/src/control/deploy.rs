@@ -88,7 +88,7 @@ impl Control {
         let plugin = self.load_plugin(&digest).await?;
         timings.load_ms = clock.lap();
 
-        let mut notes = spec.notes(&self.config);
+        let mut notes = spec.notes(&self.config, &found.limits);
         notes.extend(self.unset_secrets(&channel, &spec)?);
         let (activate, wait) = (spec.activate, spec.wait);
         let skipped = spec.skip_preflight.then_some("preflight was skipped");

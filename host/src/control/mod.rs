@@ -12,6 +12,7 @@ mod drain;
 mod error;
 #[cfg(test)]
 mod fuzz;
+mod limits;
 mod names;
 mod preflight;
 mod publish;
@@ -30,7 +31,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::guest::{Plugins, Runtime};
-use crate::listen;
+use crate::listen::{self, Certificates, Stop};
 use crate::store::{Digest, Store};
 use crate::table::Tables;
 
@@ -38,6 +39,7 @@ pub use activate::Wish;
 pub use deploy::{Candidate, Deployed, Timings};
 pub use diff::{Change, Diff, Side, What, diff};
 pub use error::ControlError;
+pub use limits::{Effective, Origin};
 pub use preflight::{CaseOutcome, DeclaredCase, FailedCase, Preflight, SpecCase, SpecPreflight};
 pub use spec::{Spec, SpecGrants};
 pub use tokens::{ADMIN_TOKEN, TokenFileError};
@@ -129,18 +131,28 @@ const TRIALS: usize = 2;
 const SWEEP: Duration = Duration::from_hours(1);
 
 /// Limits of the admin listener. Its callers are few and known, but an open socket costs them nothing either.
-const LIMITS: listen::Limits = listen::Limits {
-    header_time: Duration::from_secs(10),
-    header_size: 16 * 1024,
-    headers: 100,
-    connections: 256,
-    drain: Duration::from_secs(5),
-};
+fn limits(config: &Config) -> listen::Limits {
+    listen::Limits {
+        header_time: Duration::from_secs(10),
+        header_size: 16 * 1024,
+        headers: 100,
+        idle_time: Duration::from_mins(1),
+        // A follower of logs may look away for longer than a platform.
+        write_time: Duration::from_secs(30),
+        handshake_time: config.tls.handshake_time,
+        connections: config.admin.connections,
+        // Administrators sit behind few addresses, often a single one.
+        connections_per_address: config.admin.connections,
+        drain: Duration::from_secs(5),
+    }
+}
 
-/// Answers the admin API on `listener` until `stop`, and keeps the table up to date meanwhile.
-pub async fn serve(control: Arc<Control>, listener: TcpListener, stop: CancellationToken) {
-    let following = tokio::spawn(Arc::clone(&control).follow(stop.clone()));
-    listen::serve(listener, LIMITS, move |request| api::answer(Arc::clone(&control), request), stop).await;
+/// Answers the admin API on `listener` until `stop`, with `certificates` over TLS, and keeps the table up to date meanwhile.
+pub async fn serve(control: Arc<Control>, listener: TcpListener, certificates: Option<Arc<Certificates>>, stop: Stop) {
+    let following = tokio::spawn(Arc::clone(&control).follow(stop.closed()));
+    let limits = limits(&control.config);
+    let handle = move |request| api::answer(Arc::clone(&control), request);
+    listen::serve(listener, limits, certificates, handle, stop).await;
     if let Err(error) = following.await {
         tracing::error!(%error, "the publisher ended");
     }

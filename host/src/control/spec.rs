@@ -2,12 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ControlError, SpecPreflight, names};
-use crate::config::{Config, Size};
+use super::{ControlError, SpecPreflight, limits, names};
+use crate::config::Config;
 use crate::guest::{Effects, Environment, HostPattern, Limits};
 use crate::store::{Digest, Grants, LimitOverrides, PreflightMark, ReleaseSpec, SecretRef, SecretVersion};
 
@@ -58,7 +57,8 @@ impl Default for Spec {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SpecGrants {
-    /// Hosts: `api.example.com`, `*.example.com`, either with `:PORT`.
+    /// Hosts: `api.example.com`, `*.example.com`, either with `:PORT` and a path; methods before it, as in
+    /// `GET,POST api.example.com/v2`. Without methods or a path all of them.
     pub hosts: Vec<String>,
     /// Its channel's key-value store. On unless it is turned off: nothing in it is anybody else's.
     pub key_value: bool,
@@ -90,17 +90,9 @@ impl Spec {
         wrong
             .extend(twice.map(|secret| format!("the secret {} is named twice: say which version it has", secret.name)));
         wrong.extend(self.platform_origin.as_deref().and_then(wrong_origin));
-        let limits = [
-            ("limits.memory", self.limits.memory),
-            ("limits.deadline", self.limits.deadline_ms),
-            ("limits.in-flight", self.limits.in_flight.map(u64::from)),
-        ];
-        wrong.extend(
-            limits
-                .iter()
-                .filter(|limit| limit.1 == Some(0))
-                .map(|limit| format!("{} is 0: leave it out for the node's own", limit.0)),
-        );
+        // What is too much is noted, and costs the release nothing; what is too little would leave it nothing.
+        let nothing = self.limits.iter().filter(|(limit, value)| *value == 0 && *limit.range().start() > 0);
+        wrong.extend(nothing.map(|(limit, _)| format!("limits.{limit} is 0: leave it out for the node's own")));
         if self.config.keys().any(String::is_empty) {
             wrong.push("a config key is empty: give it a name".to_owned());
         }
@@ -109,28 +101,9 @@ impl Spec {
         if wrong.is_empty() { Ok(()) } else { Err(ControlError::Invalid(wrong.join("; "))) }
     }
 
-    /// Limits that this node holds lower than the release asks for.
-    pub(crate) fn notes(&self, config: &Config) -> Vec<String> {
-        let mut notes = Vec::new();
-        if let Some(memory) = self.limits.memory.filter(|memory| *memory > config.guest.memory.bytes()) {
-            notes.push(format!(
-                "limits.memory is {}, but this node gives no more than {} (guest.memory)",
-                Size(memory),
-                config.guest.memory
-            ));
-        }
-        if let Some(places) = self.limits.in_flight.filter(|places| *places > config.call.in_flight) {
-            notes.push(format!(
-                "limits.in-flight is {places}, but this node gives no more than {} (call.in-flight)",
-                config.call.in_flight
-            ));
-        }
-        let longest = config.call.sdk_deadline.max(config.call.notification_deadline).max(config.call.async_deadline);
-        if let Some(time) = self.limits.deadline_ms.map(Duration::from_millis).filter(|time| *time > longest) {
-            notes
-                .push(format!("limits.deadline is {time:?}, but this node gives no call more than {longest:?} (call)"));
-        }
-        notes
+    /// Limits of which it asks for more than a channel with these limits of its own gives.
+    pub(crate) fn notes(&self, config: &Config, channel: &LimitOverrides) -> Vec<String> {
+        limits::notes(config, channel, &self.limits)
     }
 
     pub(crate) fn grants(&self) -> Grants {
@@ -283,7 +256,8 @@ mod tests {
         };
         let spec = Spec { limits, ..Spec::default() };
         assert!(spec.check().is_ok());
-        assert_eq!(spec.notes(&Config::default()).len(), 3);
-        assert!(Spec::default().notes(&Config::default()).is_empty());
+        let none = LimitOverrides::default();
+        assert_eq!(spec.notes(&Config::default(), &none).len(), 3);
+        assert!(Spec::default().notes(&Config::default(), &none).is_empty());
     }
 }

@@ -48,7 +48,7 @@ fn admit(channel: Option<&Arc<Channel>>, kind: KeyKind, key: Option<&str>, extra
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::config::Config;
+    use crate::config::{Config, FailureMode};
     use crate::guest::{Lane, Limits};
     use crate::store::{KeyRecord, LimitOverrides};
     use crate::table::Keys;
@@ -70,6 +70,8 @@ pub(super) mod tests {
             mode,
             keys: Keys::new(keys),
             lane: Arc::new(Lane::new(&limits)),
+            notice: Arc::default(),
+            failure_mode: FailureMode::Http,
             release: None,
             hosts: Vec::new(),
             created: Timestamp(0),

@@ -112,6 +112,7 @@ async fn attempt(edge: &Edge, leased: &Leased, pace: Arc<Pace>) {
     } else {
         match try_once(edge, leased, pace).await {
             Ok(()) => Fate::Done,
+            Err(fault) if nobody_answers(edge, leased, &fault) => Fate::Dead(fault.to_string()),
             Err(fault) => fate(edge, leased, &fault),
         }
     };
@@ -133,6 +134,18 @@ async fn attempt(edge: &Edge, leased: &Leased, pace: Arc<Pace>) {
     // The lease runs out then, and the notification is tried again: at least once, never lost.
     if let Err(error) = settled {
         tracing::error!(id = leased.id, %error, "an attempt could not be recorded");
+    }
+}
+
+/// Whether there is nobody whom another attempt could find, until an administrator changes that: it is parked at once, where
+/// it is seen and can be replayed. A release that could not be loaded may still be.
+fn nobody_answers(edge: &Edge, leased: &Leased, fault: &Fault) -> bool {
+    match fault {
+        Fault::NotImplemented(_) => true,
+        Fault::NoRelease => {
+            matches!(edge.store.channel(&leased.channel), Ok(Some(channel)) if channel.active.is_none())
+        }
+        _ => false,
     }
 }
 
@@ -180,7 +193,7 @@ async fn try_once(edge: &Edge, leased: &Leased, pace: Arc<Pace>) -> Result<(), F
     let (result, outcome) = match deliver(edge, &ticket, leased).await {
         Ok(()) => (Ok(()), Outcome::WELL),
         Err((fault, sent)) => {
-            let problem = Problem::of_fault(&fault, sent);
+            let problem = Problem::of_fault(&fault, sent && !ticket.is_read());
             let status = problem.status();
             (Err(fault), problem.into_outcome(status))
         }

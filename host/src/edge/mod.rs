@@ -9,6 +9,7 @@ mod delivery;
 #[cfg(test)]
 mod fuzz;
 mod notification;
+mod origin;
 mod page;
 mod problem;
 mod reply;
@@ -18,24 +19,24 @@ mod source;
 mod ticket;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use bytes::Bytes;
+use http::request::Parts;
 use http::{Method, Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::guest::Runtime;
-use crate::listen;
+use crate::listen::{self, Certificates, Stop};
 use crate::store::Store;
 use crate::table::Tables;
 
 pub use delivery::Delivery;
 
+use origin::Origin;
 use problem::Problem;
 use route::Door;
 use ticket::{Outcome, Ticket};
@@ -47,7 +48,7 @@ pub struct Edge {
     runtime: Arc<Runtime>,
     store: Store,
     forms: page::Forms,
-    draining: AtomicBool,
+    stop: Stop,
 }
 
 impl Edge {
@@ -57,33 +58,50 @@ impl Edge {
     /// The system gives no random bytes.
     pub fn new(config: Arc<Config>, tables: Arc<Tables>, runtime: Arc<Runtime>, store: Store) -> std::io::Result<Self> {
         let forms = page::Forms::new()?;
-        Ok(Self { config, tables, runtime, store, forms, draining: AtomicBool::new(false) })
+        Ok(Self { config, tables, runtime, store, forms, stop: Stop::default() })
     }
 
-    /// Serves until `stop`, then answers what is under way.
-    pub async fn serve(self: Arc<Self>, listener: TcpListener, stop: CancellationToken) {
+    /// Serves until [`Edge::stop`] closes it, then answers what is under way. With `certificates`, over TLS.
+    pub async fn serve(self: Arc<Self>, listener: TcpListener, certificates: Option<Arc<Certificates>>) {
         let edge = &self.config.edge;
         let limits = listen::Limits {
             header_time: edge.header_time,
             header_size: edge.header_size.len(),
             headers: edge.headers,
+            idle_time: edge.idle_time,
+            write_time: edge.write_time,
+            handshake_time: self.config.tls.handshake_time,
             connections: edge.connections,
+            connections_per_address: edge.connections_per_address,
             drain: self.config.call.drain,
         };
         let handler = Arc::clone(&self);
         let handle = move |request| Arc::clone(&handler).answer(request);
-        listen::serve(listener, limits, handle, stop).await;
+        listen::serve(listener, limits, certificates, handle, self.stop.clone()).await;
     }
 
-    /// Says no to readiness checks from now on, so that callers go elsewhere before the listener closes.
-    pub fn drain(&self) {
-        self.draining.store(true, Ordering::Relaxed);
+    /// Ends the edge: once announced, readiness checks get a no, so that callers go elsewhere before the listener closes.
+    pub fn stop(&self) -> &Stop {
+        &self.stop
     }
 
-    /// One request from its head to its answer.
+    /// One request from its head to its answer, which bears the id that the request goes by.
     async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let began = Instant::now();
         let (head, incoming) = request.into_parts();
+        let origin = match Origin::of(&head.headers, self.config.edge.hops) {
+            Ok(origin) => origin,
+            Err(problem) => {
+                body::discard(incoming, &self.config.edge, began);
+                return problem.into_plain();
+            }
+        };
+        let response = self.dispatch(head, incoming, began).await;
+        reply::of_request(response, origin.request)
+    }
+
+    /// From the door that a request is for to its answer.
+    async fn dispatch(self: Arc<Self>, head: Parts, incoming: Incoming, began: Instant) -> Response<Full<Bytes>> {
         // Not the table, which would keep what is replaced on all other channels until this request ends.
         let (channel, door) = match route::route(&self.tables.load(), &head) {
             Ok(place) => (place.channel.cloned(), place.door),
@@ -94,7 +112,7 @@ impl Edge {
         };
         match door {
             Door::Health => reply::text(200, "ok\n"),
-            Door::Ready if self.draining.load(Ordering::Relaxed) => reply::text(503, "draining\n"),
+            Door::Ready if self.stop.is_announced() => reply::text(503, "draining\n"),
             Door::Ready => reply::text(200, "ready\n"),
             Door::Sdk(interaction) => {
                 let body = match body::read(incoming, self.config.edge.sdk_body, &self.config.edge, began).await {

@@ -34,6 +34,14 @@ pub(super) fn json(status: u16, body: &impl Serialize) -> Response<Full<Bytes>> 
 
 pub(super) const JSON: &str = "application/json; charset=utf-8";
 
+/// Adds the id that the request goes by: its caller's, or else the call's.
+pub(super) fn of_request(mut response: Response<Full<Bytes>>, id: Option<HeaderValue>) -> Response<Full<Bytes>> {
+    if let Some(id) = id.or_else(|| response.headers().get(CALL_ID).cloned()) {
+        response.headers_mut().insert(super::origin::REQUEST_ID, id);
+    }
+    response
+}
+
 /// Adds the call's id.
 pub(super) fn of_call(mut response: Response<Full<Bytes>>, id: &str) -> Response<Full<Bytes>> {
     if let Ok(id) = HeaderValue::from_str(id) {

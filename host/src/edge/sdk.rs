@@ -22,8 +22,7 @@ pub(super) async fn answer(
     body: Bytes,
     began: Instant,
 ) -> Response<Full<Bytes>> {
-    let limit = edge.config.edge.json_depth;
-    let text = match body::text(&body, limit) {
+    let text = match body::text(&body, &edge.config.edge) {
         Ok(text) => text,
         Err(problem) => return problem.into_sdk(interaction, None),
     };
@@ -37,18 +36,16 @@ pub(super) async fn answer(
         return Problem::unauthorized().into_sdk(interaction, None);
     };
     let ticket = Ticket::new(channel, Work::sdk(interaction), interaction.name(), began);
+    let mode = ticket.failure_mode();
     if let Err(fault) = ticket.count() {
-        return Problem::of_fault(&fault, false).into_sdk(interaction, Some(&ticket.id));
+        return Problem::of_fault(&fault, false).into_sdk_in(mode, interaction, Some(&ticket.id));
     }
     let (id, pace) = (ticket.id.clone(), Arc::clone(&ticket.pace));
-    let abandoned = match interaction {
-        Interaction::OrderPull | Interaction::CatalogGetConfig => Abandoned::Dropped,
-        _ => Abandoned::Finished,
-    };
+    let abandoned = if ticket.is_read() { Abandoned::Dropped } else { Abandoned::Finished };
     let runtime = Arc::clone(&edge.runtime);
     match runtime.carry(exchange(edge, ticket, interaction, body), pace, abandoned).await {
         Ok(response) => response,
-        Err(panicked) => Problem::panicked(&panicked, &id).into_sdk(interaction, Some(&id)),
+        Err(panicked) => Problem::panicked(&panicked, &id).into_sdk_in(mode, interaction, Some(&id)),
     }
 }
 
@@ -57,8 +54,8 @@ async fn exchange(edge: Arc<Edge>, ticket: Ticket, interaction: Interaction, bod
     let (response, outcome) = match result {
         Ok(answer) => (reply::of_call(reply::with(200, reply::JSON, answer), &ticket.id), Outcome::WELL),
         Err(failed) => {
-            let problem = Problem::of_failed(failed);
-            let response = problem.clone().into_sdk(interaction, Some(&ticket.id));
+            let problem = Problem::of_failed(failed, ticket.is_read());
+            let response = problem.clone().into_sdk_in(ticket.failure_mode(), interaction, Some(&ticket.id));
             let status = response.status().as_u16();
             (response, problem.into_outcome(status))
         }

@@ -185,7 +185,11 @@ impl WasiView for CallState {
 impl WasiHttpView for CallState {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
         self.failpoint("http-send");
-        let ctx = self.http.get_or_insert_with(|| Box::new(WasiHttpCtx::new()));
+        let (sender, call) = (&mut self.sender, &self.call_id);
+        let ctx = self.http.get_or_insert_with(|| {
+            sender.begin(call);
+            Box::new(WasiHttpCtx::new())
+        });
         WasiHttpCtxView { ctx, table: &mut self.table, hooks: &mut self.sender }
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::{Control, ControlError, spec as release};
 use crate::guest::{Abandoned, Plugin};
-use crate::store::{LimitOverrides, PreflightMark, ReleaseSpec};
+use crate::store::{PreflightMark, ReleaseSpec};
 
 pub use report::{DeclaredCase, FailedCase, Preflight};
 pub use spec::{CaseOutcome, SpecCase, SpecPreflight};
@@ -32,7 +32,8 @@ impl Control {
         }
         // The semaphore is never closed.
         let _place = self.trials.acquire().await.ok();
-        let limits = self.runtime.limits(&LimitOverrides::default(), &spec.limits);
+        let own = self.store.channel(channel)?.map(|channel| channel.limits).unwrap_or_default();
+        let limits = self.runtime.limits(&own, &spec.limits);
         let trial = run::Trial {
             config: Arc::clone(&self.config),
             runtime: Arc::clone(&self.runtime),

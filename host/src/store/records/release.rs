@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, Timestamp, words};
+use super::{Digest, LimitOverrides, Timestamp, words};
 
 /// Which value of a secret is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -93,60 +93,6 @@ pub struct Grants {
     pub hosts: Vec<String>,
     /// Whether it may use its channel's key-value store.
     pub key_value: bool,
-}
-
-/// Limits that a release sets for itself, or an operator for a channel; `None` = as configured for the node.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct LimitOverrides {
-    /// Bytes of linear memory.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub memory: Option<u64>,
-    /// Milliseconds for a whole call.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub deadline_ms: Option<u64>,
-    /// Milliseconds of processor time of a call.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cpu_ms: Option<u64>,
-    /// Calls at the same time.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub in_flight: Option<u32>,
-    /// Calls that wait for a place.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub queue: Option<u32>,
-    /// Milliseconds of the longest wait for a place.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub queue_wait_ms: Option<u64>,
-    /// Calls per second.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rate: Option<u32>,
-    /// Calls at once on top of the rate.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub burst: Option<u32>,
-    /// Bytes of an answer.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub answer: Option<u64>,
-    /// Requests to the outside in one call.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub requests: Option<u32>,
-    /// Log lines kept of one call.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub log_lines: Option<u64>,
-    /// Bytes of log text kept of one call.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub log_bytes: Option<u64>,
-    /// Random bytes asked for at once.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub random: Option<u64>,
-    /// Bytes of a value in the key-value store.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub value: Option<u64>,
-    /// Keys in the key-value store.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub keys: Option<u64>,
-    /// Bytes of all keys and values together.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub bytes: Option<u64>,
 }
 
 /// Everything that makes a release, as its author gave it.

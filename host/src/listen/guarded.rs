@@ -1,0 +1,241 @@
+//! A connection under guard: every byte that is read passes [`Framing`], and a peer that makes us wait is given up.
+//!
+//! hyper has one timer for the wait between two requests and the arrival of a head, and none for a peer that does not read
+//! its answer. Here each has its own. There is one timer for a connection, and it is set again only when it fires: a
+//! request costs a look at the clock.
+
+use std::future::Future as _;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::framing::{Framing, Phase};
+
+/// How long a peer may make us wait.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// For a head, from its first byte; for the first head, from the connection's beginning.
+    pub(super) header: Duration,
+    /// For the next request after an answer.
+    pub(super) idle: Duration,
+    /// For any part of an answer to be taken.
+    pub(super) write: Duration,
+}
+
+/// What the connection's service tells the stream, and the other way round.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    busy: AtomicBool,
+    spoken: AtomicBool,
+}
+
+impl Shared {
+    /// A request is being answered until the value is dropped.
+    pub(super) fn busy(self: &Arc<Self>) -> Busy {
+        self.busy.store(true, Ordering::Relaxed);
+        Busy(Arc::clone(self))
+    }
+
+    /// Whether the peer has sent anything at all.
+    pub(super) fn has_spoken(&self) -> bool {
+        self.spoken.load(Ordering::Relaxed)
+    }
+}
+
+/// A request under way.
+pub(super) struct Busy(Arc<Shared>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.busy.store(false, Ordering::Relaxed);
+    }
+}
+
+/// What hyper reads where a bad head would have gone on: no head that contains it is taken, whatever came before, and the
+/// peer gets hyper's own 400.
+const POISON: &[u8] = b"\0\r\n\r\n";
+
+/// What is read next, when it is not what the peer sent.
+#[derive(Debug)]
+enum Verdict {
+    Good,
+    /// What is left of [`POISON`], then nothing more.
+    BadHead(&'static [u8]),
+    BadBody(&'static str),
+}
+
+/// What the peer makes us wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wait {
+    Nothing,
+    Request(Instant),
+    RestOfHead(Instant),
+}
+
+/// A stream under guard.
+pub(super) struct Guarded<S> {
+    stream: S,
+    framing: Framing,
+    patience: Patience,
+    shared: Arc<Shared>,
+    verdict: Verdict,
+    wait: Wait,
+    write_until: Option<Instant>,
+    alarm: Option<Pin<Box<Sleep>>>,
+}
+
+impl<S> Guarded<S> {
+    /// `longest` is the largest head in bytes.
+    pub(super) fn new(stream: S, longest: usize, patience: Patience, shared: Arc<Shared>) -> Self {
+        Self {
+            stream,
+            framing: Framing::new(longest),
+            patience,
+            shared,
+            verdict: Verdict::Good,
+            wait: Wait::Nothing,
+            write_until: None,
+            alarm: None,
+        }
+    }
+
+    /// Looks at what has just been read; takes away what hyper must not see.
+    fn inspect(&mut self, buf: &mut ReadBuf<'_>, before: usize) {
+        let fed = self.framing.feed(&buf.filled()[before..]);
+        if let Err(refused) = fed {
+            tracing::debug!(why = refused.why, "a request was refused");
+            buf.set_filled(before + refused.good);
+            self.verdict = if refused.in_head { Verdict::BadHead(POISON) } else { Verdict::BadBody(refused.why) };
+        }
+        self.shared.spoken.store(true, Ordering::Relaxed);
+        self.wait = match (self.framing.phase(), self.wait) {
+            (Phase::Head, Wait::RestOfHead(until)) => Wait::RestOfHead(until),
+            (Phase::Head, _) => Wait::RestOfHead(Instant::now() + self.patience.header),
+            _ => Wait::Nothing,
+        };
+    }
+
+    /// There is nothing to read: until when that is all right.
+    fn read_until(&mut self) -> Option<Instant> {
+        let busy = self.shared.busy.load(Ordering::Relaxed);
+        match self.wait {
+            // A request that came together with the one before it.
+            Wait::Request(_) if busy => self.wait = Wait::Nothing,
+            Wait::Nothing if !busy && self.framing.phase() == Phase::Between => {
+                let time = if self.framing.is_first() { self.patience.header } else { self.patience.idle };
+                self.wait = Wait::Request(Instant::now() + time);
+            }
+            _ => {}
+        }
+        match self.wait {
+            Wait::Nothing => None,
+            Wait::Request(until) | Wait::RestOfHead(until) => Some(until),
+        }
+    }
+
+    /// Whether it is later than `until`; if not, the task is woken then.
+    fn is_late(&mut self, until: Instant, cx: &mut Context<'_>) -> bool {
+        let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(until)));
+        if alarm.deadline() > until {
+            alarm.as_mut().reset(until);
+        }
+        // It may have been set for an earlier wait that was over in time.
+        while alarm.as_mut().poll(cx).is_ready() {
+            if Instant::now() >= until {
+                return true;
+            }
+            alarm.as_mut().reset(until);
+        }
+        false
+    }
+
+    /// The end of an attempt to write.
+    fn written<T>(&mut self, poll: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+        if poll.is_ready() {
+            self.write_until = None;
+            return poll;
+        }
+        let until = *self.write_until.get_or_insert_with(|| Instant::now() + self.patience.write);
+        if self.is_late(until, cx) {
+            return Poll::Ready(Err(late("the peer does not read its answer")));
+        }
+        Poll::Pending
+    }
+}
+
+fn late(what: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, what)
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        match &mut this.verdict {
+            Verdict::Good => {}
+            Verdict::BadHead(poison) => {
+                let (now, later) = poison.split_at(poison.len().min(buf.remaining()));
+                buf.put_slice(now);
+                *poison = later;
+                return Poll::Ready(Ok(()));
+            }
+            Verdict::BadBody(why) => return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, *why))),
+        }
+        let before = buf.filled().len();
+        match Pin::new(&mut this.stream).poll_read(cx, buf) {
+            Poll::Ready(Ok(())) if buf.filled().len() > before => {
+                this.inspect(buf, before);
+                // No bytes would be the connection's end.
+                if buf.filled().len() == before { self.poll_read(cx, buf) } else { Poll::Ready(Ok(())) }
+            }
+            Poll::Pending => match this.read_until() {
+                Some(until) if this.is_late(until, cx) => Poll::Ready(Err(late("the peer sends no request"))),
+                _ => Poll::Pending,
+            },
+            ready @ Poll::Ready(_) => ready,
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let poll = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.written(poll, cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let poll = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.written(poll, cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let poll = Pin::new(&mut self.stream).poll_flush(cx);
+        // After an answer hyper waits for the wake-up of a read that it made earlier, so this is the place to begin the wait
+        // for the next request. When the time is over, hyper reads and finds out.
+        if poll.is_ready()
+            && self.wait == Wait::Nothing
+            && let Some(until) = self.read_until()
+        {
+            let _ = self.is_late(until, cx);
+        }
+        self.written(poll, cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let poll = Pin::new(&mut self.stream).poll_shutdown(cx);
+        self.written(poll, cx)
+    }
+}
