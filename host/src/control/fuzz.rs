@@ -18,6 +18,7 @@ const SPEC: &str = r#"{"config":{"a":"b"},"grants":{"hosts":["api.example.com","
 #[test]
 fn a_specification_that_passes_makes_an_environment() {
     let config = Config::default();
+    assert!(serde_json::from_str::<Spec>(SPEC).unwrap().check().is_ok());
     check!().for_each(|script: &[u8]| {
         let json = spoil_json(SPEC, &mut Dice::new(script));
         within_limits(|| {
