@@ -11,6 +11,7 @@ pub mod edge;
 pub mod guest;
 pub mod listen;
 pub mod node;
+pub mod process;
 pub mod store;
 pub mod table;
 pub mod telemetry;

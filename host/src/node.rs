@@ -16,6 +16,7 @@ use crate::control::{self, Control};
 use crate::edge::{Delivery, Edge};
 use crate::guest::{self, Plugins};
 use crate::listen::{self, Certificates, Files, Stop};
+use crate::process;
 use crate::store::{Retention, Store};
 use crate::table::Tables;
 use crate::telemetry;
@@ -42,6 +43,7 @@ pub struct Options {
 pub fn run(options: Options) -> anyhow::Result<()> {
     telemetry::start();
     let config = Arc::new(load_config(options.config.as_deref())?);
+    let process = process::restrict(config.process.dumpable, config.edge.connections)?;
     warn_unconfirmed(&config);
     let workers = Builder::new_multi_thread()
         .thread_name("edge")
@@ -61,6 +63,7 @@ pub fn run(options: Options) -> anyhow::Result<()> {
         certificates("admin", &config.admin.certificate, &config.admin.key)?,
     ];
     let node = Node::open(&options, config, certificates, &admins)?;
+    process.seal()?;
     let signals = admins.block_on(async { Signals::open() }).context("failed to listen for signals")?;
     announce(&edge_listener, &admin_listener)?;
     let ended = node.serve(&workers, &admins, edge_listener, admin_listener, signals);
@@ -99,6 +102,7 @@ impl Node {
             Control::new(store.clone(), Arc::clone(&runtime), plugins, Arc::clone(&tables), Arc::clone(&config));
         control.open_admin_token(&options.data)?;
         admins.block_on(control.publish()).context("failed to load what was active")?;
+        control.tell_limits();
         let edge = Arc::new(Edge::new(Arc::clone(&config), tables, runtime, store)?);
         Ok(Self { config, edge, control, certificates })
     }

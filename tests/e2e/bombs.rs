@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use serde_json::{Value, json};
 
 use crate::host::{Host, plugin, wait_for};
+use crate::trust::rounds;
 
 /// Limits that a whole plugin of ours keeps within easily.
 const LIMITS: &str = "[compile]\nmemory = \"256MiB\"\ntime = \"2s\"\n";
@@ -105,6 +106,45 @@ fn bombs() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
+/// A function whose one instruction has this many ways, so many times.
+fn branches(ways: usize, times: usize) -> Vec<u8> {
+    let table = format!("block local.get 0 br_table {} end ", "0 ".repeat(ways));
+    with_module(&format!("(func (param i32) {})", table.repeat(times)))
+}
+
+/// Blocks in blocks.
+fn deep_blocks(depth: usize) -> Vec<u8> {
+    with_module(&format!("(func {}{})", "block ".repeat(depth), "end ".repeat(depth)))
+}
+
+/// Many of one thing in a module.
+fn many(thing: &str, count: usize) -> Vec<u8> {
+    with_module(&thing.repeat(count))
+}
+
+/// One long calculation, all of it in one block.
+fn calculation(start: &str, step: &str, count: usize) -> Vec<u8> {
+    with_module(&format!("(func {start} {} drop)", step.repeat(count)))
+}
+
+/// What takes too long for every day.
+fn more_bombs() -> Vec<(&'static str, Vec<u8>)> {
+    vec![
+        ("a branch of a million ways", branches(1_000_000, 1)),
+        ("thousands of branches of a thousand ways", branches(1_000, 2_000)),
+        ("blocks in blocks", deep_blocks(100_000)),
+        ("a hundred thousand globals", many("(global i32 (i32.const 1))", 100_000)),
+        ("hundreds of memories", many("(memory 1)", 500)),
+        ("thousands of tables", many("(table 10 funcref)", 5_000)),
+        ("a hundred thousand segments", many("(data \"x\")", 100_000)),
+        ("a hundred thousand lists of functions", many("(elem func)", 100_000)),
+        ("a long sum", calculation("i32.const 1", "i32.const 3 i32.add i32.const 5 i32.mul ", 500_000)),
+        ("a long sum of vectors", calculation("v128.const i64x2 1 2", "v128.const i64x2 3 4 i64x2.mul ", 200_000)),
+        ("a function of thousands of calls", with_module(&format!("(func $f {})", "call $f ".repeat(300_000)))),
+        ("thousands of thousands of locals", many(&format!("(func (local {}))", "i64 ".repeat(1000)), 3_000)),
+    ]
+}
+
 /// The node's children that live, with their priority.
 fn children(of: u32) -> Vec<(u32, i32)> {
     let stat = |path: PathBuf| {
@@ -136,7 +176,8 @@ fn every_bomb_ends_in_a_plain_refusal_and_the_neighbour_never_notices() {
         std::fs::write(&path, bytes).unwrap();
         (what, path.to_str().unwrap().to_owned())
     };
-    let files: Vec<_> = bombs().into_iter().enumerate().map(write).collect();
+    let long = if rounds(0, 1) == 1 { more_bombs() } else { Vec::new() };
+    let files: Vec<_> = bombs().into_iter().chain(long).enumerate().map(write).collect();
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let neighbour = scope.spawn(|| {
@@ -179,6 +220,7 @@ fn every_bomb_ends_in_a_plain_refusal_and_the_neighbour_never_notices() {
         assert!(neighbour.join().unwrap() > 100, "the neighbour was hardly called");
         assert_eq!(watcher.join().unwrap(), 1, "nobody saw a child");
     });
+    println!("bombs: {} inputs, all refused", files.len());
     assert_eq!(children(host.id()), [], "a child is left behind");
     let left = std::fs::read_dir(host.data().join("cache")).unwrap().count();
     assert!(left % 2 == 1, "code without its MAC is left behind: {left} files");

@@ -43,8 +43,10 @@ fn a_guest_that_traps_or_panics_is_a_502_and_its_author_finds_the_cause() {
 
 #[test]
 fn a_guest_that_computes_or_waits_for_ever_is_stopped_at_the_deadline() {
-    for behaviour in ["spin", "sleep"] {
-        let host = misbehaving(behaviour, "[call]\nsdk-deadline = \"1s\"\n");
+    // What computes has processor time for longer than the deadline, or else that would end first.
+    for (behaviour, cpu) in [("spin", "1m"), ("sleep", "250ms")] {
+        let config = format!("[call]\nsdk-deadline = \"1s\"\ncpu = \"{cpu}\"\npush-cpu = \"{cpu}\"\n");
+        let host = misbehaving(behaviour, &config);
         let began = Instant::now();
         let answer = host.sdk("bad", "inventory_push", push());
         assert_eq!((answer.status, answer.code().as_str()), (504, "HOST_DEADLINE"), "{behaviour}");
@@ -54,8 +56,18 @@ fn a_guest_that_computes_or_waits_for_ever_is_stopped_at_the_deadline() {
 }
 
 #[test]
+fn a_guest_that_computes_for_too_long_is_stopped_at_its_processor_time_and_one_that_waits_is_not() {
+    let budget = "[call]\ncpu = \"100ms\"\npush-cpu = \"100ms\"\n";
+    let answer = misbehaving("spin", budget).sdk("bad", "inventory_push", push());
+    assert_eq!((answer.status, answer.code().as_str()), (504, "HOST_CPU_DEADLINE"));
+    let host = Host::with_config(budget);
+    host.serving("slow", "chaos", &["behaviour=sleep", "sleep_ms=500"]);
+    assert_eq!(host.sdk("slow", "inventory_push", push()).status, 200, "to wait costs no processor time");
+}
+
+#[test]
 fn a_spinning_guest_does_not_stop_its_neighbours() {
-    let host = misbehaving("spin", "[call]\nsdk-deadline = \"3s\"\n");
+    let host = misbehaving("spin", "[call]\nsdk-deadline = \"3s\"\npush-cpu = \"1m\"\nrate = 100000\nburst = 100000\n");
     host.serving("good", "echo", &[]);
     std::thread::scope(|scope| {
         let hogs: Vec<_> = (0..4).map(|_| scope.spawn(|| host.sdk("bad", "inventory_push", push()).status)).collect();
@@ -152,7 +164,7 @@ fn a_channel_without_a_release_is_unavailable() {
 
 #[test]
 fn calls_beyond_a_channels_places_are_told_to_come_again() {
-    let host = misbehaving("sleep", "[call]\nsdk-deadline = \"2s\"\nin-flight = 1\n");
+    let host = misbehaving("sleep", "[call]\nsdk-deadline = \"2s\"\nin-flight = 1\nqueue = 1\n");
     std::thread::scope(|scope| {
         let calls: Vec<_> = (0..6).map(|_| scope.spawn(|| host.sdk("bad", "inventory_push", push()))).collect();
         let answers: Vec<_> = calls.into_iter().map(|call| call.join().unwrap()).collect();
@@ -174,7 +186,8 @@ fn nothing_is_left_of_a_call_for_the_next_one() {
 
 #[test]
 fn a_flood_of_log_lines_is_cut_at_its_limit() {
-    let host = misbehaving("flood-log", "[guest]\nlog-lines = 20\n");
+    let host = Host::with_config("[guest]\nlog-lines = 20\n");
+    host.serving("bad", "chaos", &["behaviour=flood-log", "lines=1000"]);
     let answer = host.sdk("bad", "inventory_push", push());
     assert_eq!(answer.status, 200);
     let mut lines = json!(null);

@@ -15,6 +15,9 @@ use crate::wire::{self, Answer};
 /// How long anything that should happen at once may take on a busy machine.
 pub(crate) const SOON: Duration = Duration::from_secs(30);
 
+/// A rate that no test reaches, under `[call]`.
+const UNHURRIED: &str = "rate = 1000000\nburst = 1000000\n";
+
 /// The public test key of the SDK.
 pub(crate) const TEST_KEY: &str = "RETAILOPS_SDK";
 
@@ -77,15 +80,19 @@ impl Host {
         Self::with_config("")
     }
 
-    /// A node with this configuration over the default one.
+    /// A node with this configuration over the default one. Where it does not set a rate, there is none: a test is one caller,
+    /// as fast as it can be.
     pub(crate) fn with_config(toml: &str) -> Self {
         let data = Arc::new(tempfile::tempdir().unwrap());
-        let config = (!toml.is_empty()).then(|| {
-            let file = data.path().join("wharf.toml");
-            std::fs::write(&file, toml).unwrap();
-            file
-        });
-        Self::over(data, config)
+        let file = data.path().join("wharf.toml");
+        let section = format!("[call]\n{UNHURRIED}");
+        let toml = match toml {
+            _ if toml.contains("\nrate =") => toml.to_owned(),
+            _ if toml.contains("[call]\n") => toml.replacen("[call]\n", &section, 1),
+            _ => format!("{section}{toml}"),
+        };
+        std::fs::write(&file, toml).unwrap();
+        Self::over(data, Some(file))
     }
 
     /// A node over an existing data directory.
@@ -286,6 +293,8 @@ impl Remains {
 pub(crate) fn serve(data: &Path, config: Option<&Path>) -> Command {
     let mut command = Command::new(program());
     command.args(["serve", "--edge", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--data"]).arg(data);
+    // Panics can be planted, in channels that are called for it.
+    command.env("WHARF_FAILPOINTS", "1");
     if let Some(config) = config {
         command.arg("--config").arg(config);
     }

@@ -5,17 +5,18 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Which rooms of `host/src` a room may name. Dependencies point down only.
-const ROOMS: [(&str, &[&str]); 11] = [
+const ROOMS: [(&str, &[&str]); 12] = [
     ("config", &[]),
     ("telemetry", &[]),
     ("listen", &[]),
+    ("process", &[]),
     ("store", &["config"]),
-    ("guest", &["config", "store"]),
+    ("guest", &["config", "process", "store"]),
     ("call", &["config", "guest"]),
     ("table", &["config", "guest", "store"]),
     ("edge", &["call", "config", "guest", "listen", "store", "table"]),
     ("control", &["call", "config", "guest", "listen", "store", "table"]),
-    ("node", &["config", "control", "edge", "guest", "listen", "store", "table", "telemetry"]),
+    ("node", &["config", "control", "edge", "guest", "listen", "process", "store", "table", "telemetry"]),
     ("cli", &["config", "control", "guest", "node", "store", "telemetry"]),
 ];
 

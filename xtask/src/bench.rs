@@ -7,7 +7,7 @@ use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 
 use crate::node::Node;
-use crate::{build, publish, say};
+use crate::{build, publish, say, strain};
 
 const ROUNDS: usize = 5;
 
@@ -20,6 +20,10 @@ pub(crate) enum What {
     Channels,
     /// From the wish to activate a release to its first answer.
     Publish,
+    /// A channel that behaves, beside one whose component loops.
+    Neighbour,
+    /// Ten times more calls than can be answered.
+    Overload,
 }
 
 pub(crate) fn run(what: Option<What>, requests: usize) -> anyhow::Result<()> {
@@ -36,6 +40,12 @@ pub(crate) fn run(what: Option<What>, requests: usize) -> anyhow::Result<()> {
     if wanted(What::Publish) {
         publish::run(&programs)?;
     }
+    if wanted(What::Neighbour) {
+        strain::neighbour(&programs.join("wharf"))?;
+    }
+    if wanted(What::Overload) {
+        strain::overload(&programs.join("wharf"))?;
+    }
     Ok(())
 }
 
@@ -47,8 +57,8 @@ struct Latency {
 
 fn latency(programs: &Path, requests: usize) -> anyhow::Result<()> {
     let (data, other) = (tempfile::tempdir()?, tempfile::tempdir()?);
-    let wharf = Node::start(&programs.join("wharf"), data.path(), None)?;
-    let native = Node::start(&programs.join("examples/native_inventory"), other.path(), None)?;
+    let wharf = Node::start(&programs.join("wharf"), data.path(), "")?;
+    let native = Node::start(&programs.join("examples/native_inventory"), other.path(), "")?;
     wharf.wharf(&["channel", "create", "bench", "--mode", "testing"])?;
     wharf.wharf(&["deploy", "bench", &build::target().join("plugins/echo.wasm").to_string_lossy()])?;
     say::line("inventory_push, one connection, the echo plugin against the same handler written natively:");
@@ -116,11 +126,11 @@ fn channels(programs: &Path) -> anyhow::Result<()> {
     let data = tempfile::tempdir()?;
     let program = programs.join("wharf");
     let echo = build::target().join("plugins/echo.wasm");
-    let mut node = Node::start(&program, data.path(), None)?;
+    let mut node = Node::start(&program, data.path(), "")?;
     node.wharf(&["channel", "create", "c0", "--mode", "testing"])?;
     node.wharf(&["deploy", "c0", &echo.to_string_lossy()])?;
     drop(node);
-    node = Node::start(&program, data.path(), None)?;
+    node = Node::start(&program, data.path(), "")?;
     let (one_start, one_memory) = (node.started_in, node.memory()?);
     {
         let _step = say::step("making 999 more channels");
@@ -141,7 +151,7 @@ fn channels(programs: &Path) -> anyhow::Result<()> {
         }
     }
     drop(node);
-    node = Node::start(&program, data.path(), None)?;
+    node = Node::start(&program, data.path(), "")?;
     let (many_start, many_memory) = (node.started_in, node.memory()?);
     say::line(&format!(
         "start-up: {:.0} ms with 1 channel, {:.0} ms with {MANY}",

@@ -57,24 +57,19 @@ pub(crate) fn plugins() -> anyhow::Result<Vec<String>> {
     Ok(names)
 }
 
-/// Builds the plugins, then runs every test of the workspace, doc tests among them. In their long form some tests do more
-/// of the same, and what they count is shown.
-pub(crate) fn test(long: bool, filter: &[String]) -> anyhow::Result<()> {
+/// Builds the plugins, the programs and their tests.
+pub(crate) fn everything() -> anyhow::Result<()> {
     plugins()?;
-    {
-        // In one go: built apart, cargo would compile much of it twice for different sets of features.
-        let _step = say::step("building the programs and their tests");
-        run(&mut cargo(&["build", "--locked", "--workspace", "--bins", "--tests"]))?;
-    }
+    // In one go: built apart, cargo would compile much of it twice for different sets of features.
+    let _step = say::step("building the programs and their tests");
+    run(&mut cargo(&["build", "--locked", "--workspace", "--bins", "--tests"]))
+}
+
+/// Builds everything, then runs every test of the workspace, doc tests among them.
+pub(crate) fn test(filter: &[String]) -> anyhow::Result<()> {
+    everything()?;
     let _step = say::step("running the tests");
-    let mut command = cargo(&["test", "--locked", "--workspace", "--no-fail-fast"]);
-    command.args(filter);
-    if long {
-        command.env("WHARF_TEST_LONG", "1");
-        let own: &[&str] = if filter.iter().any(|part| part == "--") { &[] } else { &["--"] };
-        command.args(own).arg("--nocapture");
-    }
-    run(&mut command)
+    run(cargo(&["test", "--locked", "--workspace", "--no-fail-fast"]).args(filter))
 }
 
 /// Builds the programs as they are shipped; gives the folder that they are in.

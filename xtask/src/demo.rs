@@ -16,15 +16,11 @@ pub(crate) fn run(exit: bool) -> anyhow::Result<()> {
     let programs = build::release(&["wharf"], &["--bins"])?;
     build::plugins()?;
     let data = tempfile::Builder::new().prefix("wharf-demo-").tempdir()?;
-    let config = data.path().join("demo.toml");
     // The platform's own words for a payment are not public; a demo has to invent some.
-    std::fs::write(
-        &config,
-        "[notification.payment-status]\npaid = \"Paid\"\ndeclined = \"Declined\"\npending = \"Pending\"\n",
-    )?;
+    let config = "[notification.payment-status]\npaid = \"Paid\"\ndeclined = \"Declined\"\npending = \"Pending\"\n";
     let node = {
         let _step = say::step("starting Wharf on free ports");
-        Node::start(&programs.join("wharf"), data.path(), Some(&config))?
+        Node::start(&programs.join("wharf"), data.path(), config)?
     };
     let plugin = build::target().join("plugins/reference.wasm");
     let keys = deploy_first(&node, &plugin)?;

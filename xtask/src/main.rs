@@ -1,11 +1,16 @@
-//! The project's own chores: `cargo xtask plugins | demo | test | bench`.
+//! The project's own chores: `cargo xtask plugins | demo | test | soak | fuzz | bench`.
 
 mod bench;
 mod build;
 mod demo;
+mod fuzz;
 mod node;
 mod publish;
 mod say;
+mod soak;
+mod strain;
+
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
@@ -28,12 +33,26 @@ enum Chore {
     },
     /// Build the plugins and run all tests.
     Test {
-        /// Swap, kill and try more often: some minutes, and what was counted is printed.
-        #[arg(long)]
-        long: bool,
         /// Passed on to `cargo test`, such as a part of a test's name.
         #[arg(trailing_var_arg = true)]
         filter: Vec<String>,
+    },
+    /// Run the end-to-end tests in their long form, which swap, kill and try more often, and print what they counted.
+    Soak {
+        /// Passed on to `cargo test`, such as a part of a test's name.
+        #[arg(trailing_var_arg = true)]
+        filter: Vec<String>,
+    },
+    /// Run the fuzz targets, one after the other. `cargo xtask test` runs each for a second.
+    Fuzz {
+        /// Only those with this in their name.
+        target: Option<String>,
+        /// Time of each target.
+        #[arg(long, default_value = "60s", value_parser = humantime::parse_duration)]
+        time: Duration,
+        /// Only the input of this seed, which a failed run has named.
+        #[arg(long)]
+        seed: Option<String>,
     },
     /// Measure: latency against the same handler written natively, memory per idle channel, start-up time, and how long a
     /// release takes to answer its first call.
@@ -50,7 +69,9 @@ fn main() -> anyhow::Result<()> {
     match Args::parse().chore {
         Chore::Plugins => build::plugins().map(|_| ()),
         Chore::Demo { exit } => demo::run(exit),
-        Chore::Test { long, filter } => build::test(long, &filter),
+        Chore::Test { filter } => build::test(&filter),
+        Chore::Soak { filter } => soak::run(&filter),
+        Chore::Fuzz { target, time, seed } => fuzz::run(target.as_deref(), time, seed.as_deref()),
         Chore::Bench { what, requests } => bench::run(what, requests),
     }
 }

@@ -19,7 +19,7 @@ const FANOUTS: [&str; 2] = ["no_fanout", "related_skus"];
 
 pub(crate) fn run(programs: &Path) -> anyhow::Result<()> {
     let data = tempfile::tempdir()?;
-    let node = Node::start(&programs.join("wharf"), data.path(), None)?;
+    let node = Node::start(&programs.join("wharf"), data.path(), "")?;
     let plugin = build::target().join("plugins/reference.wasm");
     node.wharf(&["channel", "create", CHANNEL, "--mode", "testing"])?;
     for fanout in FANOUTS {

@@ -8,12 +8,11 @@ pub mod sdk;
 
 use std::future::Future;
 use std::pin::Pin;
-use std::time::Duration;
 
 use serde::Serialize;
 use wharf_protocol::Check;
 
-use crate::guest::{Body, Ended, Fault, Function};
+use crate::guest::{Body, Class, Ended, Fault, Function};
 
 /// Whose call it is.
 #[derive(Debug, Clone, Copy)]
@@ -50,13 +49,13 @@ impl<'a> Subject<'a> {
 
 /// Runs functions of a component.
 pub trait Runner: Sync {
-    /// Runs one function, with the request's body at hand, in at most `time`. Boxed: the futures of eleven interactions side
+    /// Runs one function, with the request's body at hand, in the time of its class. Boxed: the futures of eleven interactions side
     /// by side are large, and the compiler cannot see that they may change threads.
     fn run<'a, F: Function>(
         &'a self,
         subject: Subject<'a>,
         body: Body,
-        time: Duration,
+        class: Class,
         params: F::Params<'a>,
     ) -> Pin<Box<dyn Future<Output = Ended<F::Answer>> + Send + 'a>>;
 }
@@ -85,23 +84,37 @@ impl Failed {
     }
 }
 
+/// What holds for an answer on its way out.
+#[derive(Debug, Clone, Copy)]
+struct Bound {
+    /// Bytes that it may have.
+    most: usize,
+    /// Whether requests to the outside had been sent.
+    sent: bool,
+}
+
 /// The guest's answer, if there is one.
-fn given<A>(ended: Ended<A>) -> Result<A, Failed> {
-    ended.result.map_err(|fault| Failed::guest(fault, ended.sent > 0))
+fn given<A>(ended: Ended<A>) -> Result<(A, Bound), Failed> {
+    let bound = Bound { most: ended.most, sent: ended.spent.sent > 0 };
+    ended.result.map(|answer| (answer, bound)).map_err(|fault| Failed::guest(fault, bound.sent))
 }
 
 /// Writes a guest's answer, if it keeps the platform's rules.
 fn encode<A: Serialize + Check>(ended: Ended<A>) -> Result<Vec<u8>, Failed> {
-    let sent = ended.sent > 0;
-    let answer = given(ended)?;
+    let (answer, bound) = given(ended)?;
     answer.check().map_err(|breach| Failed::Guest {
         fault: Fault::InvalidAnswer(breach),
-        sent,
+        sent: bound.sent,
         answer: serde_json::to_string(&answer).ok().map(String::into_boxed_str),
     })?;
-    written(&answer)
+    written(&answer, bound)
 }
 
-fn written(answer: &impl Serialize) -> Result<Vec<u8>, Failed> {
-    serde_json::to_vec(answer).map_err(|error| Failed::guest(Fault::Host(error.to_string()), false))
+fn written(answer: &impl Serialize, bound: Bound) -> Result<Vec<u8>, Failed> {
+    let failed = |fault| Failed::guest(fault, bound.sent);
+    let written = serde_json::to_vec(answer).map_err(|error| failed(Fault::Host(error.to_string())))?;
+    if written.len() > bound.most {
+        return Err(failed(Fault::AnswerTooLarge { limit: bound.most }));
+    }
+    Ok(written)
 }

@@ -1,7 +1,5 @@
 //! Notifications: read the envelope and its data, run the function, write the platform's envelope.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use serde::Serialize;
 use wharf_protocol::Breach;
@@ -16,7 +14,10 @@ use wharf_protocol::notification::{ErrorLevel, EventKind, Notification, Reply, V
 
 use super::{Failed, Ids, Runner, Subject, given, written};
 use crate::config;
-use crate::guest::{Body, Ended, Fault, functions};
+use crate::guest::{Body, Class, Ended, Fault, functions};
+
+/// Of those that somebody waits for.
+const CLASS: Class = Class::Notification;
 
 /// Reads a notification's envelope.
 ///
@@ -37,7 +38,6 @@ pub async fn answer(
     settings: &config::Notification,
     notification: &Notification<'_>,
     json: &Bytes,
-    time: Duration,
 ) -> Result<Vec<u8>, Failed> {
     let context = context(ids);
     let raw = Body::Whole(json.clone());
@@ -50,16 +50,16 @@ pub async fn answer(
             let document = data.ok_or_else(|| missing("document.validation"))?;
             let internal_code = data_of::<InternalCode<'_>>(document)?.internal_code;
             let request = ValidationRequest { entity, internal_code, document };
-            let answer =
-                given(runner.run::<functions::DocumentValidate>(subject, raw, time, (context, &request)).await)?;
+            let run = runner.run::<functions::DocumentValidate>(subject, raw, CLASS, (context, &request));
+            let (answer, bound) = given(run.await)?;
             let data = answer.internal_code.map(|internal_code| ValidationData { internal_code });
-            written(&envelope(settings, answer.verdict, Some(answer.force_validation), data))
+            written(&envelope(settings, answer.verdict, Some(answer.force_validation), data), bound)
         }
         Some(EventKind::DocumentPricing) => {
             let data = data.ok_or_else(|| missing("document.pricing"))?;
             let request = PricingRequest { entity, ..data_of(data)? };
-            let mut answer =
-                given(runner.run::<functions::DocumentPrice>(subject, raw, time, (context, &request)).await)?;
+            let run = runner.run::<functions::DocumentPrice>(subject, raw, CLASS, (context, &request));
+            let (mut answer, bound) = given(run.await)?;
             answer.hold_against(&request);
             let data = PricingData {
                 store_code: answer.store_code,
@@ -67,26 +67,26 @@ pub async fn answer(
                 validity_date: answer.validity_date,
                 items: answer.items,
             };
-            written(&envelope(settings, answer.verdict, None, Some(data)))
+            written(&envelope(settings, answer.verdict, None, Some(data)), bound)
         }
         Some(EventKind::PaymentValidation) => {
             let data = data.ok_or_else(|| missing("payment.validation"))?;
             let request = PaymentRequest { entity, ..data_of(data)? };
-            let answer =
-                given(runner.run::<functions::PaymentValidate>(subject, raw, time, (context, &request)).await)?;
+            let run = runner.run::<functions::PaymentValidate>(subject, raw, CLASS, (context, &request));
+            let (answer, bound) = given(run.await)?;
             let (verdict, status) = payment_status(settings, answer.verdict, answer.status);
             let data = PaymentData { status, internal_code: answer.internal_code };
-            written(&envelope(settings, verdict, None, Some(data)))
+            written(&envelope(settings, verdict, None, Some(data)), bound)
         }
         Some(EventKind::Contact) => {
-            let answer = given(event(runner, context, notification, raw, time).await)?;
+            let (answer, bound) = given(event(runner, context, notification, raw, CLASS).await)?;
             let data = answer.data.as_deref().map(serde_json::from_str::<serde_json::Value>).transpose();
             let data = data.map_err(|error| Failed::Guest {
                 fault: Fault::InvalidAnswer(Breach::new("data", format!("is not JSON: {error}"))),
-                sent: false,
+                sent: bound.sent,
                 answer: answer.data.clone().map(String::into_boxed_str),
             })?;
-            written(&envelope(settings, answer.verdict, None, data))
+            written(&envelope(settings, answer.verdict, None, data), bound)
         }
         Some(EventKind::DocumentCancellation | EventKind::Workflow) | None => {
             let what = format!("{} was run as if somebody waited for it", notification.event_type.as_str());
@@ -104,15 +104,15 @@ pub async fn deliver(
     ids: Ids<'_>,
     notification: &Notification<'_>,
     raw: Body,
-    time: Duration,
 ) -> Result<(), Failed> {
     let context = context(ids);
     if EventKind::of(&notification.event_type) == Some(EventKind::DocumentCancellation) {
         let entity = notification.entity();
         let subject = Subject::entity(&entity);
-        given(runner.run::<functions::DocumentCancelled>(subject, raw, time, (context, &entity)).await)
+        let class = Class::Background;
+        given(runner.run::<functions::DocumentCancelled>(subject, raw, class, (context, &entity)).await).map(|_| ())
     } else {
-        given(event(runner, context, notification, raw, time).await).map(|_| ())
+        given(event(runner, context, notification, raw, Class::Background).await).map(|_| ())
     }
 }
 
@@ -134,12 +134,12 @@ async fn event(
     context: CallContext<'_>,
     notification: &Notification<'_>,
     raw: Body,
-    time: Duration,
+    class: Class,
 ) -> Ended<EventReply> {
     let entity = notification.entity();
     let subject = Subject::entity(&entity);
     let event = Event { event_type: &notification.event_type, entity, data: notification.data_text() };
-    runner.run::<functions::EventHandle>(subject, raw, time, (context, &event)).await
+    runner.run::<functions::EventHandle>(subject, raw, class, (context, &event)).await
 }
 
 fn data_of<'a, T: serde::Deserialize<'a>>(data: &'a str) -> Result<T, Failed> {

@@ -1,7 +1,5 @@
 //! The eleven SDK interactions: read the request as its type, run its function, write the answer.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use wharf_protocol::call::CallContext;
 use wharf_protocol::sdk::catalog::CatalogPushRequest;
@@ -10,7 +8,7 @@ use wharf_protocol::sdk::order_told as told;
 use wharf_protocol::sdk::{Envelope, Interaction, Request, VERSION};
 
 use super::{Failed, Ids, Runner, Subject, encode};
-use crate::guest::{Body, functions};
+use crate::guest::{Body, Class, functions};
 
 /// Answers one interaction: the JSON of the answer, which keeps the platform's rules.
 ///
@@ -21,7 +19,6 @@ pub async fn answer(
     ids: Ids<'_>,
     interaction: Interaction,
     body: &Bytes,
-    time: Duration,
 ) -> Result<Vec<u8>, Failed> {
     let text = std::str::from_utf8(body).map_err(|error| Failed::Request(error.to_string()))?;
     let envelope = Envelope::find(text).map_err(|error| Failed::Request(error.to_string()))?;
@@ -35,6 +32,10 @@ pub async fn answer(
         channel_id: envelope.channel_id().map_err(unreadable("channel_info"))?,
     };
     let raw = Body::Keyed(body.clone());
+    let class = match interaction {
+        Interaction::CatalogPush | Interaction::InventoryPush => Class::Push,
+        _ => Class::Sdk,
+    };
     macro_rules! with {
         ($function:ident, $request:expr) => {{
             let request = $request;
@@ -42,14 +43,14 @@ pub async fn answer(
                 return Err(Failed::Missing(path));
             }
             let subject = Subject::order(request.order_number());
-            encode(runner.run::<functions::$function>(subject, raw, time, (context, &request)).await)
+            encode(runner.run::<functions::$function>(subject, raw, class, (context, &request)).await)
         }};
     }
     match interaction {
         Interaction::CatalogGetConfig => {
             // It takes nothing, but what follows its envelope must be JSON all the same.
             read::<serde::de::IgnoredAny>(text)?;
-            encode(runner.run::<functions::CatalogGetConfig>(Subject::Nothing, raw, time, (context,)).await)
+            encode(runner.run::<functions::CatalogGetConfig>(Subject::Nothing, raw, class, (context,)).await)
         }
         Interaction::CatalogPush => with!(CatalogPush, read::<CatalogPushRequest<'_>>(text)?),
         Interaction::InventoryPush => with!(InventoryPush, read::<InventoryPushRequest<'_>>(text)?),

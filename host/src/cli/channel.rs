@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::client::{Client, part};
 use super::output::{Output, field, rows, short_digest, table, text, time};
 use super::{Done, Failure, Server};
+use crate::config::{FailureMode, Limit};
 use crate::store::{KeyKind, Mode, Share, Watch};
 
 #[derive(Debug, Subcommand)]
@@ -21,8 +22,8 @@ pub(super) enum Command {
     },
     /// Show a channel
     Show(Named),
-    /// Change a channel: what it is for, its host names, when a new release is taken back. Thresholds are set together: those
-    /// that are left out are again as configured for the node
+    /// Change a channel: what it is for, its host names, its limits, when a new release is taken back. What is left out stays
+    /// as it is
     Set(Box<Set>),
     /// Delete a channel with its releases, keys, secrets, stored values and queued notifications
     Delete(Named),
@@ -62,10 +63,43 @@ pub(super) struct Set {
     /// The host names of its own, in place of all it has; may be repeated
     #[arg(long = "host", value_name = "NAME")]
     hosts: Vec<String>,
+    /// A limit in place of the node's, such as cpu=2s, memory=128MiB or rate=500; nothing after the = gives it back to the node;
+    /// may be repeated. `wharf channel show NAME` lists them all
+    #[arg(long = "limit", value_name = "LIMIT=VALUE", value_parser = limit)]
+    limits: Vec<(Limit, Option<u64>)>,
+    /// A limit that is again as configured for the node; may be repeated
+    #[arg(long = "no-limit", value_name = "LIMIT")]
+    no_limits: Vec<Limit>,
+    /// How callers of SDK interactions are told of a failure, in place of the node's sdk.failure-mode
+    #[arg(long, value_name = "http|events|node", value_parser = failure_mode)]
+    failure_mode: Option<FailureModeFlag>,
     #[command(flatten)]
     watch: WatchFlags,
     #[command(flatten)]
     server: Server,
+}
+
+/// A failure mode of its own, or the node's.
+#[derive(Debug, Clone, Copy)]
+struct FailureModeFlag(Option<FailureMode>);
+
+fn failure_mode(text: &str) -> Result<FailureModeFlag, &'static str> {
+    match text {
+        "node" => Ok(FailureModeFlag(None)),
+        word => word.parse().map(|mode| FailureModeFlag(Some(mode))).map_err(|_| "expected http, events or node"),
+    }
+}
+
+/// A limit and its value, or none. The server knows the range.
+fn limit(text: &str) -> Result<(Limit, Option<u64>), String> {
+    let (name, value) = text.split_once('=').ok_or("expected such as cpu=2s, or cpu= for the node's own")?;
+    let limit: Limit = name.parse()?;
+    if value.is_empty() {
+        return Ok((limit, None));
+    }
+    let read = limit.read(value).ok_or_else(|| format!("{limit}: expected {}, found {value:?}", limit.expects()))?;
+    limit.check(read)?;
+    Ok((limit, Some(read)))
 }
 
 /// When a new release is taken back. What is left out stays as it is
@@ -188,6 +222,12 @@ impl Set {
         if !self.hosts.is_empty() {
             wish["hosts"] = json!(self.hosts);
         }
+        for (limit, value) in self.limits.iter().copied().chain(self.no_limits.iter().map(|limit| (*limit, None))) {
+            wish["limits"][limit.field()] = json!(value);
+        }
+        if let Some(FailureModeFlag(mode)) = self.failure_mode {
+            wish["failure_mode"] = json!(mode);
+        }
         let watched = self.watch.usual_watch || self.watch.said() != Watch::default();
         if wish == json!({}) && !watched {
             return Err(Failure::Usage("say what to change; `wharf channel set --help` lists it".to_owned()));
@@ -240,7 +280,7 @@ fn list(channels: &Value) -> String {
 fn show(channel: &Value) -> String {
     let keys = rows(&channel["keys"], |key| [field(key, "kind"), time(key, "created"), time(key, "expires")]);
     format!(
-        "channel   {}\nmode      {}\nhosts     {}\nrelease   {} (before: {})\ncanary    {}\nwatch     {}\ndigest    {}\ncreated   {}\n\n{}",
+        "channel   {}\nmode      {}\nhosts     {}\nrelease   {} (before: {})\ncanary    {}\nwatch     {}\nfailures  {}\ndigest    {}\ncreated   {}\n\n{}\n\n{}",
         field(channel, "channel"),
         field(channel, "mode"),
         field(channel, "hosts"),
@@ -248,10 +288,21 @@ fn show(channel: &Value) -> String {
         field(channel, "previous"),
         canary(channel),
         watch(&channel["watch"]),
+        channel["failure_mode"].as_str().unwrap_or("as configured for the node"),
         text(&channel["digest"]),
         time(channel, "created"),
         table(["KEY", "CREATED", "VALID UNTIL"], &keys, "it has no keys"),
+        limits(&channel["effective_limits"]),
     )
+}
+
+/// The limits as they hold, and where each comes from.
+fn limits(limits: &Value) -> String {
+    let rows = rows(limits, |row| {
+        let of = row["of"].as_str().map(|of| format!(" ({of})")).unwrap_or_default();
+        [field(row, "limit") + &of, field(row, "text"), field(row, "from")]
+    });
+    table(["LIMIT", "VALUE", "FROM"], &rows, "its limits are not known")
 }
 
 /// The candidate and its share; `-` for none.
@@ -285,6 +336,21 @@ fn threshold(name: &str, value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_limit_is_set_or_cleared_by_its_name() {
+        assert_eq!(limit("memory=128MiB"), Ok((Limit::Memory, Some(128 << 20))));
+        assert_eq!(limit("queue-wait=20ms"), Ok((Limit::QueueWait, Some(20))));
+        assert_eq!(limit("rate="), Ok((Limit::Rate, None)));
+        for (wrong, told) in [
+            ("rate", "expected such as cpu=2s"),
+            ("rat=5", "there is no limit \"rat\"; there are memory, "),
+            ("cpu=5", "cpu: expected a time such as"),
+            ("cpu=5m", "cpu: expected 1ms to 2m, found 5m"),
+        ] {
+            assert!(limit(wrong).unwrap_err().starts_with(told), "{wrong}: {:?}", limit(wrong));
+        }
+    }
 
     #[test]
     fn thresholds_read_as_they_are_set() {

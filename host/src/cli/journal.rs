@@ -7,8 +7,9 @@ use serde_json::Value;
 
 use super::channel::path;
 use super::client::{Client, part};
-use super::output::{Output, field, rows, table, time};
+use super::output::{Output, field, rows, table, text, time};
 use super::{Done, Failure, Server};
+use crate::config::Size;
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -81,16 +82,55 @@ fn list(calls: &Value, none: &str) -> String {
 }
 
 fn took(call: &Value) -> String {
-    let us = call["duration_us"].as_u64().unwrap_or_default();
+    ms(call["duration_us"].as_u64().unwrap_or_default())
+}
+
+fn ms(us: u64) -> String {
     format!("{}.{} ms", us / 1000, us % 1000 / 100)
 }
 
 fn show(call: &Value) -> String {
     let names = ["id", "channel", "release", "action", "outcome", "code", "status", "detail"];
     let mut lines = names.map(|name| format!("{name:<8}  {}", field(call, name))).to_vec();
-    lines.push(format!("started   {}\ntook      {}\n", time(call, "started"), took(call)));
+    if !call["request_id"].is_null() {
+        lines.push(format!("request   {}", field(call, "request_id")));
+    }
+    lines.push(format!("started   {}", time(call, "started")));
+    lines.push(format!("took      {}", of(took(call), &call["trace"]["time_ms"], |ms| format!("{ms} ms"))));
+    lines.extend(used(call));
+    let frames: Vec<_> = call["trace"]["frames"].as_array().into_iter().flatten().map(text).collect();
+    if !frames.is_empty() {
+        lines.push("\nit was in, the innermost first:".to_owned());
+        lines.extend(frames.iter().map(|frame| format!("  {frame}")));
+    }
+    // What it sent to the outside is told here.
+    lines.push(String::new());
     lines.extend(call["logs"].as_array().into_iter().flatten().map(line));
     lines.join("\n")
+}
+
+/// What a call used, and what it might have used where that is known.
+fn used(call: &Value) -> Vec<String> {
+    if call["cpu_us"].is_null() {
+        return Vec::new();
+    }
+    let trace = &call["trace"];
+    let size = |bytes: u64| Size(bytes).to_string();
+    let amount = |name: &str| call[name].as_u64().unwrap_or_default();
+    vec![
+        format!("queued    {}", ms(amount("queued_us"))),
+        format!("cpu       {}", of(ms(amount("cpu_us")), &trace["cpu_ms"], |ms| format!("{ms} ms"))),
+        format!("memory    {}", of(size(amount("memory")), &trace["memory"], size)),
+        format!("requests  {}", of(field(call, "requests"), &trace["requests"], |count| count.to_string())),
+    ]
+}
+
+/// `251.0 ms of 250 ms`, or without the limit where it is not known.
+fn of(used: String, limit: &Value, show: impl Fn(u64) -> String) -> String {
+    match limit.as_u64() {
+        Some(limit) => format!("{used} of {}", show(limit)),
+        None => used,
+    }
 }
 
 fn line(line: &Value) -> String {
@@ -127,5 +167,37 @@ fn follow(output: Output, client: &Client, path: &str, first: &Value) -> Done {
             std::thread::sleep(PAUSE);
         }
         page = client.get(&format!("{path}?after={after}&limit={PAGE}"))?.as_array().cloned().unwrap_or_default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_failed_call_is_shown_with_what_it_used_of_what_it_had() {
+        let call = json!({
+            "id": "01", "channel": "acme", "release": 3, "action": "order_pull", "outcome": "cpu-deadline",
+            "code": "HOST_CPU_DEADLINE", "status": 504, "detail": "x", "started": 0, "duration_us": 300_100,
+            "cpu_us": 251_000, "memory": 1 << 20, "queued_us": 4_200, "requests": 2,
+            "trace": {"time_ms": 12_000, "cpu_ms": 250, "memory": 64 << 20, "requests": 16, "frames": ["spin + 0x4", "pull"]},
+            "request_id": "r-1", "logs": [],
+        });
+        let told = show(&call);
+        for part in [
+            "took      300.1 ms of 12000 ms",
+            "queued    4.2 ms",
+            "cpu       251.0 ms of 250 ms",
+            "memory    1MiB of 64MiB",
+            "requests  2 of 16",
+            "request   r-1",
+            "the innermost first:\n  spin + 0x4\n  pull",
+        ] {
+            assert!(told.contains(part), "{part} is not in:\n{told}");
+        }
+        let unasked = json!({"id": "01", "duration_us": 5, "trace": null});
+        assert!(!show(&unasked).contains("cpu"), "{}", show(&unasked));
     }
 }

@@ -14,7 +14,7 @@ use crate::config::{self, Config, ConfigErrors};
 use crate::guest::admission;
 use crate::guest::{self, compile};
 use crate::node;
-use crate::store::Digest;
+use crate::store::{Digest, LimitOverrides};
 
 #[derive(Debug, Args)]
 pub(super) struct Serve {
@@ -68,7 +68,7 @@ impl Check {
             admission::admit(&config, &component, &grants).map_err(|error| Failure::Failed(error.to_string()))?;
         let digest = Digest::of(&component);
         try_out(&config, self.config.as_deref(), digest, &self.file)?;
-        let notes = spec.notes(&config);
+        let notes = spec.notes(&config, &LimitOverrides::default());
         let answer = json!({"ok": true, "digest": digest, "report": report, "notes": notes});
         output.answer(&answer, |answer| {
             let told = format!("{} can be deployed", self.file.display());

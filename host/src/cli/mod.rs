@@ -234,6 +234,7 @@ mod tests {
             "wharf breaker list acme",
             "wharf breaker reset acme order_pull",
             "wharf channel set acme --fault-rate 5% --watch-time 2m --automatic-return off",
+            "wharf channel set acme --limit cpu=2s --limit memory=128MiB --limit rate= --no-limit burst --failure-mode events",
             "wharf rollback acme --json",
             "wharf calls acme --limit 5 --outcome trap --json",
             "wharf calls show 01ABC --json --data d",
@@ -265,6 +266,9 @@ mod tests {
             "wharf deploy acme",
             "wharf deploy acme f.wasm --build make",
             "wharf serve --edge 8080",
+            "wharf channel set acme --limit cpu=2",
+            "wharf channel set acme --limit speed=2s",
+            "wharf channel set acme --failure-mode silent",
         ] {
             let error = Cli::try_parse_from(line.split(' ')).unwrap_err();
             assert_eq!(error.exit_code(), 2, "{line}");

@@ -29,7 +29,9 @@ fn show(status: &Value) -> String {
     let up = Duration::from_secs(status["uptime_s"].as_u64().unwrap_or_default());
     let channels = rows(&status["channels"], |channel| {
         let places = format!("{}/{}", field(channel, "in_flight_free"), field(channel, "in_flight"));
-        [field(channel, "channel"), field(channel, "release"), field(channel, "active"), short_digest(channel), places]
+        let [name, release, active, away] =
+            ["channel", "release", "active", "turned_away"].map(|name| field(channel, name));
+        [name, release, active, short_digest(channel), places, away]
     });
     let queue = &status["queue"];
     let [version, revision, slots, lost] =
@@ -40,7 +42,8 @@ fn show(status: &Value) -> String {
         lines.push(format!("notifications: {queued} queued, {running} running, {dead} dead"));
         lines.push(format!("instances: {slots} at most; journal rows lost: {lost}"));
     }
-    let table = table(["CHANNEL", "ANSWERS", "ACTIVE", "DIGEST", "FREE PLACES"], &channels, "there are no channels");
+    let heading = ["CHANNEL", "ANSWERS", "ACTIVE", "DIGEST", "FREE PLACES", "TURNED AWAY"];
+    let table = table(heading, &channels, "there are no channels");
     let news: Vec<_> = status["channels"].as_array().into_iter().flatten().flat_map(news).collect();
     let news = if news.is_empty() { String::new() } else { format!("\n\n{}", news.join("\n")) };
     format!("{}\n\n{table}{news}", lines.join("\n"))
@@ -69,6 +72,12 @@ fn news(status: &Value) -> Vec<String> {
     for breaker in status["breakers"].as_array().into_iter().flatten() {
         let [interaction, release] = ["interaction", "release"].map(|key| field(breaker, key));
         news.push(format!("{name}: {interaction} is not called: release {release} failed it again and again (wharf breaker reset {name})"));
+    }
+    for tight in status["tight"].as_array().into_iter().flatten() {
+        let [limit, release, over, calls] = ["limit", "release", "over", "calls"].map(|key| field(tight, key));
+        news.push(format!(
+            "{name}: release {release} comes close to its limit of {limit}: {over} of {calls} calls used more than 80 % of it (wharf channel show {name})"
+        ));
     }
     let returned = &status["returned"];
     if !returned.is_null() {

@@ -2,6 +2,9 @@
 //!
 //! Knows nobody. Every section is one plain struct; [`Config::load`] reports all mistakes at once.
 
+#[cfg(test)]
+mod fuzz;
+mod limits;
 mod load;
 mod machine;
 mod ranges;
@@ -15,10 +18,11 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+pub use limits::{Limit, Unit};
 pub use load::{ConfigError, ConfigErrors};
 pub use sections::{
-    Admin, Breaker, Call, Compile, Edge, ErrorLevels, Guest, Journal, KeyValue, Notification, OnFailure, Outbound,
-    PaymentStatus, PostMessages, Preflight, Queue, Release, Tls,
+    Admin, Breaker, Call, Compile, Edge, ErrorLevels, FailureMode, Guest, Journal, KeyValue, Notification, OnFailure,
+    Outbound, PaymentStatus, PostMessages, Preflight, Process, Queue, Release, Sdk, Tls,
 };
 pub use values::Size;
 
@@ -55,6 +59,10 @@ pub struct Config {
     pub journal: Journal,
     /// Asynchronous notifications.
     pub queue: Queue,
+    /// The process itself.
+    pub process: Process,
+    /// Wording of answers to SDK interactions.
+    pub sdk: Sdk,
     /// Wording of answers to notifications.
     pub notification: Notification,
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::{Config, ConfigError, Size};
+use super::{Config, ConfigError, Limit, Size};
 
 const MS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
@@ -59,11 +59,19 @@ impl Config {
 
     fn call_ranges(&self, ranges: &mut Ranges) {
         let call = &self.call;
-        ranges.time("call.sdk-deadline", call.sdk_deadline, 10 * MS..=2 * MINUTE);
-        ranges.time("call.notification-deadline", call.notification_deadline, 10 * MS..=2 * MINUTE);
+        ranges.limit_time("call.sdk-deadline", call.sdk_deadline, Limit::Deadline);
+        ranges.limit_time("call.notification-deadline", call.notification_deadline, Limit::Deadline);
         ranges.time("call.async-deadline", call.async_deadline, 10 * MS..=HOUR);
-        ranges.plain("call.in-flight", call.in_flight, 1..=10_000);
-        ranges.plain("call.answer", call.answer, Size::kib(1)..=Size::mib(256));
+        ranges.limit_time("call.cpu", call.cpu, Limit::Cpu);
+        ranges.limit_time("call.push-cpu", call.push_cpu, Limit::Cpu);
+        ranges.time("call.async-cpu", call.async_cpu, MS..=HOUR);
+        ranges.limit_count("call.in-flight", call.in_flight.into(), Limit::InFlight);
+        ranges.plain("call.share", call.share, 0.001..=1.0);
+        ranges.limit_count("call.queue", call.queue.into(), Limit::Queue);
+        ranges.limit_time("call.queue-wait", call.queue_wait, Limit::QueueWait);
+        ranges.limit_count("call.rate", call.rate.into(), Limit::Rate);
+        ranges.limit_count("call.burst", call.burst.into(), Limit::Burst);
+        ranges.limit_size("call.answer", call.answer, Limit::Answer);
         ranges.time("call.drain", call.drain, Duration::ZERO..=HOUR);
     }
 
@@ -84,15 +92,24 @@ impl Config {
 
     fn guest_ranges(&self, ranges: &mut Ranges) {
         let guest = &self.guest;
-        ranges.plain("guest.memory", guest.memory, Size::mib(1)..=Size::mib(1024));
+        ranges.limit_size("guest.memory", guest.memory, Limit::Memory);
+        ranges.plain("guest.largest-memory", guest.largest_memory, Size::mib(1)..=Size::mib(4096));
         ranges.plain("guest.instances", guest.instances, 0..=10_000);
+        ranges.plain("guest.core-instances", guest.core_instances, 1..=1000);
+        ranges.plain("guest.memories", guest.memories, 1..=100);
+        ranges.plain("guest.tables", guest.tables, 1..=100);
         ranges.plain("guest.table-elements", guest.table_elements, 100..=10_000_000);
         ranges.plain("guest.stack", guest.stack, Size::kib(64)..=Size::mib(1));
         ranges.time("guest.tick", guest.tick, Duration::from_micros(50)..=SECOND);
-        ranges.plain("guest.log-lines", guest.log_lines, 0..=100_000);
+        ranges.time("guest.slice", guest.slice, Duration::ZERO..=MINUTE);
+        ranges.plain("guest.idle-threads", guest.idle_threads, 0..=1000);
+        ranges.plain("guest.host-call-fuel", guest.host_call_fuel, Size::kib(64)..=Size::mib(1024));
+        ranges.plain("guest.handles", guest.handles, 10..=1_000_000);
+        ranges.plain("guest.resources", guest.resources, 16..=1_000_000);
+        ranges.limit_count("guest.log-lines", guest.log_lines as u64, Limit::LogLines);
         ranges.plain("guest.log-line", guest.log_line, Size(64)..=Size::mib(1));
-        ranges.plain("guest.log-bytes", guest.log_bytes, Size(0)..=Size::mib(64));
-        ranges.plain("guest.random", guest.random, Size(16)..=Size::mib(64));
+        ranges.limit_size("guest.log-bytes", guest.log_bytes, Limit::LogBytes);
+        ranges.limit_size("guest.random", guest.random, Limit::Random);
         ranges.plain("compile.memory", self.compile.memory, Size::mib(128)..=Size::mib(65_536));
         ranges.time("compile.time", self.compile.time, SECOND..=HOUR);
         ranges.time("preflight.time", self.preflight.time, SECOND..=HOUR);
@@ -100,16 +117,16 @@ impl Config {
 
     fn store_ranges(&self, ranges: &mut Ranges) {
         let quota = &self.key_value;
-        ranges.plain("key-value.value", quota.value, Size(1)..=Size::mib(16));
-        ranges.plain("key-value.keys", quota.keys, 1..=100_000_000);
-        ranges.plain("key-value.bytes", quota.bytes, Size::kib(1)..=Size::mib(1 << 20));
+        ranges.limit_size("key-value.value", quota.value, Limit::Value);
+        ranges.limit_count("key-value.keys", quota.keys, Limit::Keys);
+        ranges.limit_size("key-value.bytes", quota.bytes, Limit::Bytes);
         ranges.plain("journal.calls", self.journal.calls, 1..=100_000_000);
         ranges.plain("journal.log-lines", self.journal.log_lines, 1..=100_000_000);
     }
 
     fn outbound_ranges(&self, ranges: &mut Ranges) {
         let outbound = &self.outbound;
-        ranges.plain("outbound.requests", outbound.requests, 0..=10_000);
+        ranges.limit_count("outbound.requests", outbound.requests.into(), Limit::Requests);
         ranges.plain("outbound.response", outbound.response, Size::kib(1)..=Size::mib(256));
         ranges.time("outbound.connect-time", outbound.connect_time, 10 * MS..=2 * MINUTE);
         ranges.time("outbound.first-byte-time", outbound.first_byte_time, 10 * MS..=10 * MINUTE);
@@ -145,6 +162,20 @@ impl Ranges {
         if !range.contains(&value) {
             self.report(key, &shown(value), &shown(*range.start()), &shown(*range.end()));
         }
+    }
+
+    fn limit_time(&mut self, key: &str, value: Duration, limit: Limit) {
+        let range = limit.range();
+        self.time(key, value, Duration::from_millis(*range.start())..=Duration::from_millis(*range.end()));
+    }
+
+    fn limit_size(&mut self, key: &str, value: Size, limit: Limit) {
+        let range = limit.range();
+        self.plain(key, value, Size(*range.start())..=Size(*range.end()));
+    }
+
+    fn limit_count(&mut self, key: &str, value: u64, limit: Limit) {
+        self.plain(key, value, limit.range());
     }
 
     /// A certificate needs its key, and the other way round.

@@ -1,6 +1,7 @@
 //! One struct per section. `default.toml` says what each key means and why it has its value.
 
 use std::net::SocketAddr;
+use std::str::FromStr;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -101,8 +102,28 @@ pub struct Call {
     /// Time of one attempt at an asynchronous notification.
     #[serde(with = "values::time")]
     pub async_deadline: Duration,
+    /// Processor time of a call.
+    #[serde(with = "values::time")]
+    pub cpu: Duration,
+    /// Processor time of a push.
+    #[serde(with = "values::time")]
+    pub push_cpu: Duration,
+    /// Processor time of one attempt at an asynchronous notification.
+    #[serde(with = "values::time")]
+    pub async_cpu: Duration,
     /// Calls at the same time, per channel.
     pub in_flight: u32,
+    /// Share of all instances, 0 to 1, that one channel may hold.
+    pub share: f64,
+    /// Calls that wait for a place, per channel.
+    pub queue: u32,
+    /// Longest wait for a place.
+    #[serde(with = "values::time")]
+    pub queue_wait: Duration,
+    /// Calls per second, per channel.
+    pub rate: u32,
+    /// Calls at once on top of the rate, per channel.
+    pub burst: u32,
     /// Largest answer of a component.
     pub answer: Size,
     /// Time that calls under way get on a graceful stop.
@@ -156,15 +177,34 @@ pub struct Breaker {
 pub struct Guest {
     /// Linear memory of one instance.
     pub memory: Size,
+    /// The most that one channel may be given.
+    pub largest_memory: Size,
     /// Instances at the same time; 0 = sized from the machine, see [`Guest::slots`].
     pub instances: u32,
     /// Entries in one instance's tables.
     pub table_elements: usize,
+    /// Core instances of one component.
+    pub core_instances: u32,
+    /// Linear memories of one component.
+    pub memories: u32,
+    /// Tables of one component.
+    pub tables: u32,
     /// Stack of one instance.
     pub stack: Size,
     /// How often deadlines are checked.
     #[serde(with = "values::time")]
     pub tick: Duration,
+    /// Processor time on the edge's own threads.
+    #[serde(with = "values::time")]
+    pub slice: Duration,
+    /// Threads of idle priority; 0 = one for each processor.
+    pub idle_threads: usize,
+    /// Bytes that may cross in one host call or answer.
+    pub host_call_fuel: Size,
+    /// Handles in a component's own tables.
+    pub handles: usize,
+    /// Resources in the host's table.
+    pub resources: usize,
     /// Log lines kept of one call.
     pub log_lines: usize,
     /// Longest log line.
@@ -258,6 +298,55 @@ pub struct Queue {
     /// Life of a dead notification.
     #[serde(with = "values::time")]
     pub keep_dead: Duration,
+}
+
+/// `[process]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Process {
+    /// Whether the process may be dumped, and traced by its own user.
+    pub dumpable: bool,
+}
+
+/// `[sdk]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Sdk {
+    /// How a caller is told that a call failed.
+    #[serde(deserialize_with = "values::failure_mode")]
+    pub failure_mode: FailureMode,
+}
+
+/// `sdk.failure-mode`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailureMode {
+    /// By the HTTP status.
+    Http,
+    /// By an event of the answer, under 200.
+    Events,
+}
+
+impl FailureMode {
+    /// The word it is written as.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Events => "events",
+        }
+    }
+}
+
+impl FromStr for FailureMode {
+    type Err = &'static str;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        match word {
+            "http" => Ok(Self::Http),
+            "events" => Ok(Self::Events),
+            _ => Err("\"http\" or \"events\""),
+        }
+    }
 }
 
 /// `[notification]`

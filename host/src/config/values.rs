@@ -8,7 +8,7 @@ use std::str::FromStr;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::OnFailure;
+use super::{FailureMode, OnFailure};
 
 /// A number of bytes, written with its unit: `"4KiB"`, `"64MiB"`, `"1GiB"` or `"512B"`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -102,6 +102,10 @@ pub(super) fn on_failure<'de, D: Deserializer<'de>>(deserializer: D) -> Result<O
         Ok("force") => Ok(OnFailure::Force),
         _ => Err(D::Error::custom("\"block\" or \"force\"")),
     }
+}
+
+pub(super) fn failure_mode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<FailureMode, D::Error> {
+    parsed(deserializer, "\"http\" or \"events\"")
 }
 
 /// Durations such as `"250ms"`.

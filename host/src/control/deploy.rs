@@ -88,7 +88,7 @@ impl Control {
         let plugin = self.load_plugin(&digest).await?;
         timings.load_ms = clock.lap();
 
-        let mut notes = spec.notes(&self.config);
+        let mut notes = spec.notes(&self.config, &found.limits);
         notes.extend(self.unset_secrets(&channel, &spec)?);
         let (activate, wait) = (spec.activate, spec.wait);
         let skipped = spec.skip_preflight.then_some("preflight was skipped");
@@ -96,7 +96,7 @@ impl Control {
         let reason = reason.join("; ");
         let cases = spec.preflight.clone();
         let spec = Box::new(spec.into_release(digest, author.clone()));
-        let preflight = self.try_out(&channel, &plugin, &spec, &cases).await?;
+        let preflight = self.try_out(&channel, &plugin, &spec, cases).await?;
         timings.preflight_ms = clock.lap();
         let by = By { who: author.clone(), reason, expected: Expected::Revision(found.revision) };
         let Swapped { receipt, release } = self.store.swap(&channel, Move::Deploy { spec, activate }, by).await?;

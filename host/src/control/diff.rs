@@ -1,13 +1,11 @@
 //! What differs between two releases, or between the active one and what is about to replace it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Display;
-use std::time::Duration;
 
 use serde::Serialize;
 
 use super::Control;
-use crate::config::Size;
+use crate::config::Limit;
 use crate::guest::admission::Outline;
 use crate::store::{Digest, ReleaseSpec, StoreError};
 
@@ -91,9 +89,10 @@ pub fn diff(a: &Side<'_>, b: &Side<'_>) -> Diff {
     changes.names(What::Host, &grants.hosts, &then.grants.hosts);
     changes.value(What::KeyValue, Some(granted(grants.key_value)), Some(granted(then.grants.key_value)));
     changes.entries(What::Secret, &versions(secrets), &versions(&then.secrets));
-    changes.limit("memory", limits.memory.map(Size), then.limits.memory.map(Size));
-    changes.limit("deadline", limits.deadline_ms.map(time), then.limits.deadline_ms.map(time));
-    changes.limit("in-flight", limits.in_flight, then.limits.in_flight);
+    for limit in Limit::ALL {
+        let [from, to] = [limits, &then.limits].map(|limits| limits.get(limit).map(|value| limit.show(value)));
+        changes.push(What::Limit, Some(limit.name()), from.as_deref(), to.as_deref());
+    }
     changes.value(What::PlatformOrigin, platform_origin.as_deref(), then.platform_origin.as_deref());
     changes.value(What::Preflight, Some(preflight.as_str()), Some(then.preflight.as_str()));
     changes.value(What::Author, Some(author), Some(&then.author));
@@ -107,10 +106,6 @@ fn granted(yes: bool) -> &'static str {
 
 fn told(text: &str) -> Option<&str> {
     Some(text).filter(|text| !text.is_empty())
-}
-
-fn time(ms: u64) -> impl Display {
-    humantime::format_duration(Duration::from_millis(ms))
 }
 
 /// `NAME@VERSION` by name; a name without a version has an empty one.
@@ -137,11 +132,6 @@ impl Changes {
 
     fn value(&mut self, what: What, from: Option<&str>, to: Option<&str>) {
         self.push(what, None, from, to);
-    }
-
-    fn limit(&mut self, name: &str, from: Option<impl Display>, to: Option<impl Display>) {
-        let [from, to] = [from.map(|limit| limit.to_string()), to.map(|limit| limit.to_string())];
-        self.push(What::Limit, Some(name), from.as_deref(), to.as_deref());
     }
 
     fn entries(&mut self, what: What, from: &BTreeMap<String, String>, to: &BTreeMap<String, String>) {
@@ -262,7 +252,7 @@ mod tests {
     fn grants_limits_and_all_the_rest_are_compared() {
         let a = json!({"grants": {"hosts": ["a.b", "c.d"], "key_value": true}, "limits": {"memory": 1 << 20}});
         let b = json!({
-            "grants": {"hosts": ["c.d", "e.f"]}, "limits": {"deadline_ms": 1500, "in_flight": 2},
+            "grants": {"hosts": ["c.d", "e.f"]}, "limits": {"deadline_ms": 1500, "in_flight": 2, "log_bytes": 2048},
             "platform_origin": "https://x.y", "author": "bob", "note": "why",
         });
         let expected = [
@@ -272,6 +262,7 @@ mod tests {
             "limit memory 1MiB -",
             "limit deadline - 1s 500ms",
             "limit in-flight - 2",
+            "limit log-bytes - 2KiB",
             "platform-origin - - https://x.y",
             "author - ann bob",
             "note - - why",

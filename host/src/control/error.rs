@@ -1,8 +1,8 @@
 //! Why an administrator's wish was not done.
 
 use super::Preflight;
-use crate::guest::LoadError;
 use crate::guest::admission::Refused;
+use crate::guest::{LoadError, Panicked};
 use crate::store::StoreError;
 
 /// Why an administrator's wish was not done. Nothing that a caller of the edge sees has changed then.
@@ -26,4 +26,7 @@ pub enum ControlError {
     /// A task of ours ended early: a bug, or the node stops.
     #[error("the work was given up: {0}")]
     Task(#[from] tokio::task::JoinError),
+    /// A bug of ours.
+    #[error("the work was given up: {0}")]
+    Panicked(#[from] Panicked),
 }

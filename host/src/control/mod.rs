@@ -10,6 +10,9 @@ mod deploy;
 mod diff;
 mod drain;
 mod error;
+#[cfg(test)]
+mod fuzz;
+mod limits;
 mod names;
 mod preflight;
 mod publish;
@@ -36,8 +39,9 @@ pub use activate::Wish;
 pub use deploy::{Candidate, Deployed, Timings};
 pub use diff::{Change, Diff, Side, What, diff};
 pub use error::ControlError;
+pub use limits::{Effective, Origin};
 pub use preflight::{CaseOutcome, DeclaredCase, FailedCase, Preflight, SpecCase, SpecPreflight};
-pub use spec::{Spec, SpecGrants, SpecLimits};
+pub use spec::{Spec, SpecGrants};
 pub use tokens::{ADMIN_TOKEN, TokenFileError};
 
 /// The control plane of one node.

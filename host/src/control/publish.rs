@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use super::spec;
 use super::{Control, ControlError};
-use crate::guest::{Lane, Plugin};
-use crate::store::{self, DesiredChannel, Digest, StoreError, Timestamp};
-use crate::table::{Breakers, Canary, Channel, Health, Keys, Release, Table, Traffic};
+use crate::guest::{Lane, Limits, Plugin};
+use crate::store::{self, DesiredChannel, Digest, LimitOverrides, StoreError, Timestamp};
+use crate::table::{Breakers, Canary, Channel, Headroom, Health, Keys, Release, Table, Traffic};
 
 /// How long a component that could not be loaded is left alone: trying may cost a whole compilation, and every change of
 /// any channel would wait for it.
@@ -105,23 +105,26 @@ impl Control {
 
     async fn channel(&self, before: Option<&Channel>, publishing: &mut Publishing, wanted: DesiredChannel) -> Channel {
         let DesiredChannel { channel, active, canary } = wanted;
+        let own = &channel.limits;
         let name = before.map_or_else(|| Arc::from(channel.name.as_str()), |before| Arc::clone(&before.name));
         let release = match active {
-            Some(wanted) => self.running_or_new(before, &name, publishing, wanted).await,
+            Some(wanted) => self.running_or_new(before, &name, publishing, own, wanted).await,
             None => None,
         };
         let canary = match (canary, channel.canary) {
             (Some(wanted), Some(store::Canary { share, .. })) => {
-                let release = self.running_or_new(before, &name, publishing, wanted).await;
+                let release = self.running_or_new(before, &name, publishing, own, wanted).await;
                 release.map(|release| Canary { release, share })
             }
             _ => None,
         };
-        let in_flight = self.in_flight(release.as_deref());
-        let running = before.and_then(|before| before.release.as_deref());
-        let lane = before
-            .filter(|_| self.in_flight(running) == in_flight)
-            .map_or_else(|| Arc::new(Lane::new(in_flight)), |before| Arc::clone(&before.lane));
+        let limits = match &release {
+            Some(release) => release.environment.limits.clone(),
+            None => self.runtime.limits(own, &LimitOverrides::default()),
+        };
+        let lane = before.map_or_else(|| Arc::new(Lane::new(&limits)), |before| Arc::clone(&before.lane));
+        lane.set(&limits);
+        let notice = before.map_or_else(Arc::default, |before| Arc::clone(&before.notice));
         let (mode, revision) = (channel.mode, channel.revision);
         Channel {
             name,
@@ -130,6 +133,8 @@ impl Control {
             hosts: channel.hosts,
             keys: Keys::new(channel.keys),
             lane,
+            notice,
+            failure_mode: channel.failure_mode.unwrap_or(self.config.sdk.failure_mode),
             release,
             canary,
             revision,
@@ -142,17 +147,19 @@ impl Control {
         before: Option<&Channel>,
         channel: &Arc<str>,
         publishing: &mut Publishing,
+        own: &LimitOverrides,
         wanted: store::Release,
     ) -> Option<Arc<Release>> {
+        // With other limits it is another one: what runs keeps those that it began with.
+        let limits = self.runtime.limits(own, &wanted.spec.limits);
         let running = before.and_then(|before| before.releases().find(|running| running.number == wanted.number));
         match running {
-            Some(running) => Some(Arc::clone(running)),
-            None => self.release(channel, publishing, wanted).await.map(Arc::new),
+            Some(running) if running.environment.limits == limits => Some(Arc::clone(running)),
+            running => {
+                let plugin = running.map(|running| Arc::clone(&running.plugin));
+                self.release(channel, publishing, limits, plugin, wanted).await.map(Arc::new)
+            }
         }
-    }
-
-    fn in_flight(&self, release: Option<&Release>) -> u32 {
-        release.map_or(self.config.call.in_flight, |release| release.in_flight)
     }
 
     /// The release, ready to answer; `None` when its component cannot be loaded, which concerns this channel alone.
@@ -160,13 +167,15 @@ impl Control {
         &self,
         channel: &Arc<str>,
         publishing: &mut Publishing,
+        limits: Limits,
+        loaded: Option<Arc<Plugin>>,
         wanted: store::Release,
     ) -> Option<Release> {
         let digest = wanted.spec.digest;
         if publishing.rests(&digest) {
             return None;
         }
-        match self.load(channel, wanted).await {
+        match self.load(channel, limits, loaded, wanted).await {
             Ok(release) => {
                 publishing.failed.remove(&digest);
                 Some(release)
@@ -179,27 +188,26 @@ impl Control {
         }
     }
 
-    async fn load(&self, channel: &Arc<str>, release: store::Release) -> Result<Release, ControlError> {
-        let plugin = self.plugins.get(&self.store, &release.spec.digest).await?;
-        self.ready(channel, release, plugin)
-    }
-
-    fn ready(&self, channel: &Arc<str>, release: store::Release, plugin: Arc<Plugin>) -> Result<Release, ControlError> {
-        let environment = spec::environment(channel, &release.spec)?;
-        let limits = release.spec.limits;
-        let memory = self.config.guest.memory.len();
-        let asked = limits.memory.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
-        let in_flight = self.config.call.in_flight;
+    async fn load(
+        &self,
+        channel: &Arc<str>,
+        limits: Limits,
+        loaded: Option<Arc<Plugin>>,
+        release: store::Release,
+    ) -> Result<Release, ControlError> {
+        let plugin = match loaded {
+            Some(plugin) => plugin,
+            None => self.plugins.get(&self.store, &release.spec.digest).await?,
+        };
+        let environment = spec::environment(channel, &release.spec, limits)?;
         Ok(Release {
             number: release.number,
             plugin,
             environment: Arc::new(environment),
-            memory: asked.map_or(memory, |asked| asked.min(memory)),
-            deadline: limits.deadline_ms.map(Duration::from_millis),
-            in_flight: limits.in_flight.map_or(in_flight, |asked| asked.min(in_flight)),
             platform_origin: release.spec.platform_origin,
             traffic: Traffic::default(),
             health: Health::new(self.watches.alarm()),
+            headroom: Headroom::default(),
             breakers: Breakers::new(self.config.breaker.clone()),
         })
     }

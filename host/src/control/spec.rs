@@ -2,13 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ControlError, SpecPreflight, names};
-use crate::config::{Config, Size};
-use crate::guest::{Effects, Environment, HostPattern};
+use super::{ControlError, SpecPreflight, limits, names};
+use crate::config::Config;
+use crate::guest::{Effects, Environment, HostPattern, Limits};
 use crate::store::{Digest, Grants, LimitOverrides, PreflightMark, ReleaseSpec, SecretRef, SecretVersion};
 
 /// What a release is made of beside its component: the JSON that the API takes.
@@ -22,7 +21,7 @@ pub struct Spec {
     /// The secrets it may use: `NAME`, `NAME@latest` or `NAME@3`.
     pub secrets: Vec<String>,
     /// Its own limits, at most the node's.
-    pub limits: SpecLimits,
+    pub limits: LimitOverrides,
     /// Origin of the platform's pages, for those that embed one of ours, such as `https://app.example.com`.
     pub platform_origin: Option<String>,
     /// Why it is deployed.
@@ -43,7 +42,7 @@ impl Default for Spec {
             config: BTreeMap::new(),
             grants: SpecGrants::default(),
             secrets: Vec::new(),
-            limits: SpecLimits::default(),
+            limits: LimitOverrides::default(),
             platform_origin: None,
             note: String::new(),
             activate: true,
@@ -70,18 +69,6 @@ impl Default for SpecGrants {
     }
 }
 
-/// Limits of its own.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct SpecLimits {
-    /// Bytes of linear memory.
-    pub memory: Option<u64>,
-    /// Milliseconds for a whole call.
-    pub deadline_ms: Option<u64>,
-    /// Calls at the same time.
-    pub in_flight: Option<u32>,
-}
-
 /// Bytes of the longest note or reason, so that a list of releases or receipts stays a list.
 const LONGEST_NOTE: usize = 1000;
 
@@ -102,17 +89,9 @@ impl Spec {
         wrong
             .extend(twice.map(|secret| format!("the secret {} is named twice: say which version it has", secret.name)));
         wrong.extend(self.platform_origin.as_deref().and_then(wrong_origin));
-        let limits = [
-            ("limits.memory", self.limits.memory),
-            ("limits.deadline", self.limits.deadline_ms),
-            ("limits.in-flight", self.limits.in_flight.map(u64::from)),
-        ];
-        wrong.extend(
-            limits
-                .iter()
-                .filter(|limit| limit.1 == Some(0))
-                .map(|limit| format!("{} is 0: leave it out for the node's own", limit.0)),
-        );
+        // What is too much is noted, and costs the release nothing; what is too little would leave it nothing.
+        let nothing = self.limits.iter().filter(|(limit, value)| *value == 0 && *limit.range().start() > 0);
+        wrong.extend(nothing.map(|(limit, _)| format!("limits.{limit} is 0: leave it out for the node's own")));
         if self.config.keys().any(String::is_empty) {
             wrong.push("a config key is empty: give it a name".to_owned());
         }
@@ -121,28 +100,9 @@ impl Spec {
         if wrong.is_empty() { Ok(()) } else { Err(ControlError::Invalid(wrong.join("; "))) }
     }
 
-    /// Limits that this node holds lower than the release asks for.
-    pub(crate) fn notes(&self, config: &Config) -> Vec<String> {
-        let mut notes = Vec::new();
-        if let Some(memory) = self.limits.memory.filter(|memory| *memory > config.guest.memory.bytes()) {
-            notes.push(format!(
-                "limits.memory is {}, but this node gives no more than {} (guest.memory)",
-                Size(memory),
-                config.guest.memory
-            ));
-        }
-        if let Some(places) = self.limits.in_flight.filter(|places| *places > config.call.in_flight) {
-            notes.push(format!(
-                "limits.in-flight is {places}, but this node gives no more than {} (call.in-flight)",
-                config.call.in_flight
-            ));
-        }
-        let longest = config.call.sdk_deadline.max(config.call.notification_deadline).max(config.call.async_deadline);
-        if let Some(time) = self.limits.deadline_ms.map(Duration::from_millis).filter(|time| *time > longest) {
-            notes
-                .push(format!("limits.deadline is {time:?}, but this node gives no call more than {longest:?} (call)"));
-        }
-        notes
+    /// Limits of which it asks for more than a channel with these limits of its own gives.
+    pub(crate) fn notes(&self, config: &Config, channel: &LimitOverrides) -> Vec<String> {
+        limits::notes(config, channel, &self.limits)
     }
 
     pub(crate) fn grants(&self) -> Grants {
@@ -162,11 +122,7 @@ impl Spec {
             grants: self.grants(),
             config: self.config,
             secrets,
-            limits: LimitOverrides {
-                memory: self.limits.memory,
-                deadline_ms: self.limits.deadline_ms,
-                in_flight: self.limits.in_flight,
-            },
+            limits: self.limits,
             platform_origin: self.platform_origin,
             author,
             note: self.note,
@@ -176,13 +132,14 @@ impl Spec {
 }
 
 /// What a release gives to its guests.
-pub(super) fn environment(channel: &Arc<str>, spec: &ReleaseSpec) -> Result<Environment, ControlError> {
+pub(super) fn environment(channel: &Arc<str>, spec: &ReleaseSpec, limits: Limits) -> Result<Environment, ControlError> {
     Ok(Environment {
         channel: Arc::clone(channel),
         config: spec.config.clone(),
         grants: spec.grants.clone(),
         hosts: read_hosts(&spec.grants.hosts).map_err(ControlError::Invalid)?,
         secrets: spec.secrets.clone(),
+        limits,
         effects: Effects::Live,
     })
 }
@@ -233,7 +190,7 @@ mod tests {
         let spec = Spec {
             grants: SpecGrants { hosts: vec!["https://a.b".to_owned()], key_value: true },
             secrets: ["small", "TWICE@1", "TWICE@2"].map(str::to_owned).to_vec(),
-            limits: SpecLimits { memory: Some(0), ..SpecLimits::default() },
+            limits: LimitOverrides { memory: Some(0), ..LimitOverrides::default() },
             platform_origin: Some("app.example.com/x".to_owned()),
             ..Spec::default()
         };
@@ -290,10 +247,16 @@ mod tests {
 
     #[test]
     fn a_limit_above_the_nodes_is_told() {
-        let limits = SpecLimits { memory: Some(1 << 40), deadline_ms: Some(1 << 40), in_flight: Some(1 << 20) };
+        let limits = LimitOverrides {
+            memory: Some(1 << 40),
+            deadline_ms: Some(1 << 40),
+            in_flight: Some(1 << 20),
+            ..LimitOverrides::default()
+        };
         let spec = Spec { limits, ..Spec::default() };
         assert!(spec.check().is_ok());
-        assert_eq!(spec.notes(&Config::default()).len(), 3);
-        assert!(Spec::default().notes(&Config::default()).is_empty());
+        let none = LimitOverrides::default();
+        assert_eq!(spec.notes(&Config::default(), &none).len(), 3);
+        assert!(Spec::default().notes(&Config::default(), &none).is_empty());
     }
 }

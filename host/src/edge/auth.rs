@@ -46,13 +46,14 @@ fn admit(channel: Option<&Arc<Channel>>, kind: KeyKind, key: Option<&str>, extra
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
-    use crate::guest::Lane;
-    use crate::store::KeyRecord;
+    use crate::config::{Config, FailureMode};
+    use crate::guest::{Lane, Limits};
+    use crate::store::{KeyRecord, LimitOverrides};
     use crate::table::Keys;
 
-    fn channel(mode: Mode, keys: &[(KeyKind, &str, Option<i64>)]) -> Arc<Channel> {
+    pub(in crate::edge) fn channel(mode: Mode, keys: &[(KeyKind, &str, Option<i64>)]) -> Arc<Channel> {
         let keys = keys
             .iter()
             .map(|(kind, key, expires)| KeyRecord {
@@ -62,11 +63,15 @@ mod tests {
                 expires: expires.map(Timestamp),
             })
             .collect();
+        let none = LimitOverrides::default();
+        let limits = Limits::of(&Config::default(), 8, &none, &none);
         Arc::new(Channel {
             name: "acme".into(),
             mode,
             keys: Keys::new(keys),
-            lane: Arc::new(Lane::new(1)),
+            lane: Arc::new(Lane::new(&limits)),
+            notice: Arc::default(),
+            failure_mode: FailureMode::Http,
             release: None,
             hosts: Vec::new(),
             created: Timestamp(0),

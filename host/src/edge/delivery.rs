@@ -10,7 +10,7 @@ use wharf_protocol::notification::EventKind;
 use super::problem::Problem;
 use super::{Edge, Outcome, Ticket};
 use crate::call::{self, Failed};
-use crate::guest::{Body, Fault};
+use crate::guest::{Abandoned, Body, Fault, Pace};
 use crate::store::{Leased, Timestamp};
 use crate::table::Work;
 
@@ -80,8 +80,16 @@ impl Delivery {
         for leased in due {
             let Ok(place) = Arc::clone(&self.places).acquire_owned().await else { break };
             let edge = Arc::clone(&self.edge);
+            let pace = Arc::<Pace>::default();
+            let (runtime, watched) = (Arc::clone(&edge.runtime), Arc::clone(&pace));
+            let id = leased.id.clone();
+            let attempt =
+                runtime.carry(async move { attempt(&edge, &leased, watched).await }, pace, Abandoned::Finished);
             tokio::spawn(async move {
-                attempt(&edge, &leased).await;
+                if let Err(panicked) = attempt.await {
+                    // The lease runs out, and the schedule decides.
+                    tracing::error!(id, %panicked, "an attempt at a notification met a bug of this host");
+                }
                 drop(place);
             });
         }
@@ -96,14 +104,15 @@ impl Delivery {
     }
 }
 
-async fn attempt(edge: &Edge, leased: &Leased) {
+async fn attempt(edge: &Edge, leased: &Leased, pace: Arc<Pace>) {
     let most = edge.config.queue.schedule.len();
     let fate = if usize::try_from(leased.attempts).unwrap_or(usize::MAX) > most {
         // Attempts that nobody lived to record: it may well be what brings the node down.
         Fate::Dead("its last attempt did not end, and the schedule has no other".to_owned())
     } else {
-        match try_once(edge, leased).await {
+        match try_once(edge, leased, pace).await {
             Ok(()) => Fate::Done,
+            Err(fault) if nobody_answers(edge, leased, &fault) => Fate::Dead(fault.to_string()),
             Err(fault) => fate(edge, leased, &fault),
         }
     };
@@ -125,6 +134,18 @@ async fn attempt(edge: &Edge, leased: &Leased) {
     // The lease runs out then, and the notification is tried again: at least once, never lost.
     if let Err(error) = settled {
         tracing::error!(id = leased.id, %error, "an attempt could not be recorded");
+    }
+}
+
+/// Whether there is nobody whom another attempt could find, until an administrator changes that: it is parked at once, where
+/// it is seen and can be replayed. A release that could not be loaded may still be.
+fn nobody_answers(edge: &Edge, leased: &Leased, fault: &Fault) -> bool {
+    match fault {
+        Fault::NotImplemented(_) => true,
+        Fault::NoRelease => {
+            matches!(edge.store.channel(&leased.channel), Ok(Some(channel)) if channel.active.is_none())
+        }
+        _ => false,
     }
 }
 
@@ -161,17 +182,18 @@ fn jittered(pause: Duration, share: f64) -> Duration {
 }
 
 /// One attempt. The notification's id is the call's id, the same for every attempt, so that a guest can tell a repetition.
-async fn try_once(edge: &Edge, leased: &Leased) -> Result<(), Fault> {
+async fn try_once(edge: &Edge, leased: &Leased, pace: Arc<Pace>) -> Result<(), Fault> {
     // Not the table, which would keep what is replaced on all other channels until this attempt ends.
     let channel = edge.tables.load().channel(&leased.channel).cloned().ok_or(Fault::NoRelease)?;
     let kind = EventKind::of(&leased.event_type).unwrap_or(EventKind::Workflow);
     let work = Work::notification(kind);
     let mut ticket = Ticket::new(channel, work, leased.event_type.as_str(), Instant::now());
     leased.id.clone_into(&mut ticket.id);
+    ticket.pace = pace;
     let (result, outcome) = match deliver(edge, &ticket, leased).await {
         Ok(()) => (Ok(()), Outcome::WELL),
         Err((fault, sent)) => {
-            let problem = Problem::of_fault(&fault, sent);
+            let problem = Problem::of_fault(&fault, sent && !ticket.is_read());
             let status = problem.status();
             (Err(fault), problem.into_outcome(status))
         }
@@ -187,13 +209,10 @@ async fn try_once(edge: &Edge, leased: &Leased) -> Result<(), Fault> {
 async fn deliver(edge: &Edge, ticket: &Ticket, leased: &Leased) -> Result<(), (Fault, bool)> {
     let unreadable = || (Fault::Host("a queued notification cannot be read".to_owned()), false);
     let parsed = call::notification::parse(&leased.body).map_err(|_| unreadable())?;
-    let time = edge.config.call.async_deadline;
     let raw = Body::Whole(leased.body.clone().into());
-    call::notification::deliver(&edge.runner(ticket), ticket.ids(), &parsed, raw, time).await.map_err(|failed| {
-        match failed {
-            Failed::Guest { fault, sent, .. } => (fault, sent),
-            Failed::Request(_) | Failed::Missing(_) => unreadable(),
-        }
+    call::notification::deliver(&edge.runner(ticket), ticket.ids(), &parsed, raw).await.map_err(|failed| match failed {
+        Failed::Guest { fault, sent, .. } => (fault, sent),
+        Failed::Request(_) | Failed::Missing(_) => unreadable(),
     })
 }
 

@@ -6,6 +6,8 @@
 mod auth;
 mod body;
 mod delivery;
+#[cfg(test)]
+mod fuzz;
 mod notification;
 mod origin;
 mod page;
@@ -16,7 +18,6 @@ mod sdk;
 mod source;
 mod ticket;
 
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -137,11 +138,4 @@ impl Edge {
             }
         }
     }
-}
-
-/// Runs work to its end although the caller may hang up: what a guest has begun to change, it finishes.
-async fn finish<T: Send + 'static>(
-    work: impl Future<Output = T> + Send + 'static,
-) -> Result<T, tokio::task::JoinError> {
-    tokio::spawn(work).await
 }

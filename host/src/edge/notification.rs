@@ -9,12 +9,13 @@ use http::request::Parts;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use serde::Serialize;
-use wharf_protocol::notification::{ErrorLevel, EventKind, Notification, Reply};
+use wharf_protocol::notification::{EventKind, Notification, Reply};
 
 use super::problem::Problem;
-use super::{Edge, Outcome, Ticket, body, finish, reply, source};
+use super::{Edge, Outcome, Ticket, body, reply, source};
 use crate::call;
 use crate::config::{self, OnFailure};
+use crate::guest::Abandoned;
 use crate::store::{self, Digest, Timestamp};
 use crate::table::{Channel, Work};
 
@@ -64,11 +65,20 @@ async fn take(
         return accept(&edge, &channel, kind, &notification, &json, began).await;
     }
     let ticket = Ticket::new(channel, Work::notification(kind), event_type, began);
-    let work = Box::pin(async move {
+    if let Err(fault) = ticket.count() {
+        let problem = Problem::of_fault(&fault, false);
+        return Ok(failed(&edge.config.notification, &ticket.manner(kind), &problem));
+    }
+    let (manner, pace) = (ticket.manner(kind), Arc::clone(&ticket.pace));
+    let (node, runtime) = (Arc::clone(&edge), Arc::clone(&edge.runtime));
+    let work = async move {
         let notification = parse(std::str::from_utf8(&json).unwrap_or_default())?;
-        Ok(exchange(&edge, ticket, kind, &notification, &json).await)
-    });
-    finish(work).await.unwrap_or_else(|panic| Err(Problem::host(panic.to_string())))
+        Ok(exchange(&node, ticket, kind, &notification, &json).await)
+    };
+    runtime.carry(work, pace, Abandoned::Finished).await.unwrap_or_else(|panicked| {
+        let problem = Problem::panicked(&panicked, &manner.call);
+        Ok(failed(&edge.config.notification, &manner, &problem))
+    })
 }
 
 fn parse(text: &str) -> Result<Notification<'_>, Problem> {
@@ -86,6 +96,7 @@ async fn accept(
 ) -> Result<Response<Full<Bytes>>, Problem> {
     let mut ticket =
         Ticket::new(Arc::clone(channel), Work::notification(kind), notification.event_type.as_str(), began);
+    ticket.count().map_err(|fault| Problem::of_fault(&fault, false))?;
     let event = store::Event {
         channel: channel.name.to_string(),
         event_type: notification.event_type.to_string(),
@@ -121,29 +132,91 @@ async fn exchange(
     json: &Bytes,
 ) -> Response<Full<Bytes>> {
     let settings = &edge.config.notification;
-    let time = edge.config.call.notification_deadline;
-    let answered =
-        call::notification::answer(&edge.runner(&ticket), ticket.ids(), settings, notification, json, time).await;
+    let answered = call::notification::answer(&edge.runner(&ticket), ticket.ids(), settings, notification, json).await;
     let (response, outcome) = match answered {
-        Ok(answer) => (reply::with(200, reply::JSON, answer), Outcome::WELL),
+        Ok(answer) => (reply::of_call(reply::with(200, reply::JSON, answer), &ticket.id), Outcome::WELL),
         Err(stopped) => {
-            let problem = Problem::of_failed(stopped);
-            (failed(settings, kind, &problem, &ticket.id), problem.into_outcome(200))
+            let problem = Problem::of_failed(stopped, ticket.is_read());
+            (failed(settings, &ticket.manner(kind), &problem), problem.into_outcome(200))
         }
     };
-    let response = reply::of_call(response, &ticket.id);
     edge.record(ticket, outcome);
     response
 }
 
-/// The answer when a guest did not give one: no status, no prices, and the channel's policy for a document.
-fn failed(settings: &config::Notification, kind: EventKind, problem: &Problem, call_id: &str) -> Response<Full<Bytes>> {
-    let force = matches!(settings.on_failure, OnFailure::Force) && problem.outcome != "refused";
-    let force = (kind == EventKind::DocumentValidation).then_some(force);
-    let mut verdict = problem.verdict(call_id);
-    if problem.outcome == "malformed" {
-        verdict.level = ErrorLevel::Error;
+/// What the answer to a failed call depends on, beside the failure.
+struct Manner {
+    call: String,
+    kind: EventKind,
+    is_read: bool,
+}
+
+impl Ticket {
+    fn manner(&self, kind: EventKind) -> Manner {
+        Manner { call: self.id.clone(), kind, is_read: self.is_read() }
     }
+}
+
+/// The answer when a guest did not give one: no status, no prices, and the channel's policy for a document.
+fn failed(settings: &config::Notification, manner: &Manner, problem: &Problem) -> Response<Full<Bytes>> {
+    let force = matches!(settings.on_failure, OnFailure::Force) && problem.outcome != "refused";
+    let force = (manner.kind == EventKind::DocumentValidation).then_some(force);
+    let verdict = problem.notification_verdict(manner.kind, manner.is_read, &manner.call);
     let envelope = call::notification::envelope(settings, verdict, force, None::<()>);
-    problem.dress(reply::json(200, &envelope), Some(call_id))
+    problem.dress(reply::json(200, &envelope), Some(&manner.call))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use http_body_util::BodyExt;
+    use serde_json::{Value, json};
+    use wharf_protocol::call::Refusal;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::guest::Fault;
+
+    fn envelope(on_failure: OnFailure, kind: EventKind, fault: &Fault, sent: bool) -> (u16, Value) {
+        let settings = config::Notification { on_failure, ..Config::default().notification };
+        let manner = Manner { call: "01CALL".to_owned(), kind, is_read: false };
+        let (head, body) = failed(&settings, &manner, &Problem::of_fault(fault, sent)).into_parts();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let body = runtime.block_on(body.collect()).unwrap().to_bytes();
+        (head.status.as_u16(), serde_json::from_slice(&body).unwrap())
+    }
+
+    #[test]
+    fn a_failed_notification_has_no_data_and_the_channels_policy_for_a_document_alone() {
+        use EventKind::{Contact, DocumentPricing, DocumentValidation, PaymentValidation};
+        let refusal = Fault::Refused(Refusal { code: "NO".into(), message: "no".into() });
+        let faults = [
+            (Fault::Trap("x".into()), 4),
+            (Fault::Deadline { limit: Duration::from_secs(8) }, 4),
+            (Fault::NotImplemented("documents.validate"), 4),
+            (Fault::Busy("call.queue"), 4),
+            (Fault::Rate(1), 4),
+            (Fault::NoRelease, 4),
+            (Fault::Draining, 4),
+            (Fault::Host("x".into()), 4),
+            (refusal, 3),
+        ];
+        for (fault, level) in &faults {
+            for kind in [DocumentValidation, DocumentPricing, PaymentValidation, Contact] {
+                for (policy, forced) in [(OnFailure::Block, false), (OnFailure::Force, *level == 4)] {
+                    for sent in [false, true] {
+                        let (status, told) = envelope(policy, kind, fault, sent);
+                        assert_eq!(
+                            (status, &told["success"], &told["errorLevel"]),
+                            (200, &json!(false), &json!(level))
+                        );
+                        assert!(told.get("data").is_none(), "no status and no prices: {told}");
+                        let expected = (kind == DocumentValidation).then_some(json!(forced));
+                        assert_eq!(told.get("forceValidation").cloned(), expected, "{kind:?} {fault:?}");
+                    }
+                }
+            }
+        }
+    }
 }

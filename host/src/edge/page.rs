@@ -18,10 +18,10 @@ use wharf_protocol::notification::Entity;
 use wharf_protocol::notification::payments::{FormField, Page, PageMessage, PageRequest};
 
 use super::problem::Problem;
-use super::{Edge, Outcome, Ticket, body, finish, reply};
+use super::{Edge, Outcome, Ticket, body, reply};
 use crate::call::{self, Runner, Subject};
-use crate::guest::{Body, functions};
-use crate::table::{Channel, Release, Work};
+use crate::guest::{Abandoned, Body, Class, functions};
+use crate::table::{Channel, Work};
 
 const HTML: &str = "text/html; charset=utf-8";
 /// The hidden field that proves that a form came from our page.
@@ -106,8 +106,15 @@ pub(super) async fn answer(
         }
     };
     let ticket = Ticket::new(channel, Work::PAYMENT_PAGE, Work::PAYMENT_PAGE.name(), began);
-    let work = Box::pin(async move { exchange(&edge, ticket, &query, fields).await });
-    finish(work).await.unwrap_or_else(|panic| failed(&Problem::host(panic.to_string())))
+    if let Err(fault) = ticket.count() {
+        return reply::of_call(failed(ticket.origin(), &Problem::of_fault(&fault, false)), &ticket.id);
+    }
+    let origin = ticket.origin().map(str::to_owned);
+    let (id, pace, runtime) = (ticket.id.clone(), Arc::clone(&ticket.pace), Arc::clone(&edge.runtime));
+    let work = async move { exchange(&edge, ticket, &query, fields).await };
+    let carried = runtime.carry(work, pace, Abandoned::Finished).await;
+    carried
+        .unwrap_or_else(|panicked| reply::of_call(failed(origin.as_deref(), &Problem::panicked(&panicked, &id)), &id))
 }
 
 async fn exchange(edge: &Edge, ticket: Ticket, query: &str, fields: Vec<(String, String)>) -> Response<Full<Bytes>> {
@@ -119,17 +126,17 @@ async fn exchange(edge: &Edge, ticket: Ticket, query: &str, fields: Vec<(String,
         .filter(|(name, _)| name != FORM_TOKEN)
         .map(|(name, value)| FormField { name: name.into(), value: value.into() })
         .collect();
-    let time = edge.config.call.notification_deadline;
     let context = call::notification::context(ticket.ids());
     let subject = Subject::entity(&request.entity);
     let runner = edge.runner(&ticket);
-    let ended = runner.run::<functions::PaymentPage>(subject, Body::Empty, time, (context, &request)).await;
+    let ended =
+        runner.run::<functions::PaymentPage>(subject, Body::Empty, Class::Notification, (context, &request)).await;
     let (response, outcome) = match ended.result {
-        Ok(page) => (shown(edge, ticket.answering(), page), Outcome::WELL),
+        Ok(page) => (shown(edge, ticket.origin(), page), Outcome::WELL),
         Err(fault) => {
-            let problem = Problem::of_fault(&fault, ended.sent > 0);
+            let problem = Problem::of_fault(&fault, ended.spent.sent > 0);
             let status = problem.status();
-            (failed(&problem), problem.into_outcome(status))
+            (failed(ticket.origin(), &problem), problem.into_outcome(status))
         }
     };
     let response = reply::of_call(response, &ticket.id);
@@ -163,8 +170,7 @@ fn fields(body: &Bytes) -> Vec<(String, String)> {
 }
 
 /// The guest's page, with the one script that tells the platform's window how it went.
-fn shown(edge: &Edge, release: Option<&Release>, page: Page) -> Response<Full<Bytes>> {
-    let origin = release.and_then(|release| release.platform_origin.as_deref());
+fn shown(edge: &Edge, origin: Option<&str>, page: Page) -> Response<Full<Bytes>> {
     let words = &edge.config.notification.post_message;
     let literal = page.message.and_then(|message| match message {
         PageMessage::Success => words.success.as_deref(),
@@ -191,20 +197,28 @@ fn script_text(text: &str) -> String {
     serde_json::Value::from(text).to_string().replace('<', "\\u003c")
 }
 
-fn failed(problem: &Problem) -> Response<Full<Bytes>> {
-    static_page(
-        problem.status(),
-        "The payment page is not available",
-        "Nothing was changed. Please close this window and try again later.",
-    )
+/// The page when a guest gave none, for the window of the platform that shows it. It posts nothing, and never says that a payment
+/// succeeded.
+fn failed(origin: Option<&str>, problem: &Problem) -> Response<Full<Bytes>> {
+    let text = if problem.is_unsettled() {
+        "Whether the payment took place is not known. Please make sure of it before paying again."
+    } else {
+        "Nothing was changed. Please close this window and try again later."
+    };
+    let page = page_of_ours(problem.status(), "The payment page is not available", text);
+    problem.dress(dressed(page, origin, None), None)
 }
 
 fn static_page(status: u16, title: &str, text: &str) -> Response<Full<Bytes>> {
+    dressed(page_of_ours(status, title, text), None, None)
+}
+
+fn page_of_ours(status: u16, title: &str, text: &str) -> Response<Full<Bytes>> {
     let html = format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>{title}</title>\
          <body style=\"font:1.1rem system-ui;margin:2rem\"><h1>{title}</h1><p>{text}</p></body></html>"
     );
-    dressed(reply::with(status, HTML, html), None, None)
+    reply::with(status, HTML, html)
 }
 
 fn dressed(mut response: Response<Full<Bytes>>, origin: Option<&str>, nonce: Option<&str>) -> Response<Full<Bytes>> {

@@ -12,14 +12,14 @@ use http::{HeaderValue, Response, header};
 use http_body_util::Full;
 use serde::Serialize;
 use wharf_protocol::call::Refusal;
-use wharf_protocol::notification::{ErrorLevel, Verdict};
+use wharf_protocol::notification::{ErrorLevel, EventKind, Verdict};
 use wharf_protocol::sdk::Interaction;
 use wharf_protocol::sdk::reports::{Event, Outcome as Status};
 
 use super::{Outcome, reply};
 use crate::call::Failed;
-use crate::config::Size;
-use crate::guest::Fault;
+use crate::config::{FailureMode, Size};
+use crate::guest::{Fault, Panicked};
 
 /// A failure as a caller is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub(super) struct Problem {
     pub(super) outcome: &'static str,
     /// What it says about the component.
     pub(super) bearing: Bearing,
+    /// Whether the call was stopped at a point where what it was about may have happened or not.
+    unsettled: bool,
 }
 
 /// What the end of a call says about its component.
@@ -60,6 +62,9 @@ impl Bearing {
 
 /// The code of a request that no guest could do anything with.
 const MISSING: &str = "HOST_MISSING_FIELD";
+
+/// The journal's word for a bug of ours.
+pub(super) const HOST_BUG: &str = "host-bug";
 
 /// Longest message, in bytes, about what a caller sent.
 const LONGEST_MESSAGE: usize = 350;
@@ -87,6 +92,7 @@ impl Problem {
             cause: None,
             outcome,
             bearing: Bearing::Nothing,
+            unsettled: false,
         }
     }
 
@@ -158,8 +164,8 @@ impl Problem {
         Self { retry_after: Some(RETRY_SOON), cause: Some(cause.into()), ..problem }
     }
 
-    /// What becomes of a call without an answer.
-    pub(super) fn of_failed(failed: Failed) -> Self {
+    /// What becomes of a call without an answer. `is_read` says that the call only looks, whatever it sent.
+    pub(super) fn of_failed(failed: Failed, is_read: bool) -> Self {
         match failed {
             Failed::Request(message) => Self::malformed(message),
             Failed::Missing(path) => {
@@ -168,7 +174,7 @@ impl Problem {
                 // A refusal as a guest would give it, though none was asked.
                 Self { bearing: Bearing::Nothing, ..Self::of_fault(&Fault::Refused(refusal), false) }
             }
-            Failed::Guest { fault, sent, .. } => Self::of_fault(&fault, sent),
+            Failed::Guest { fault, sent, .. } => Self::of_fault(&fault, sent && !is_read),
         }
     }
 
@@ -176,12 +182,18 @@ impl Problem {
     pub(super) fn host(cause: String) -> Self {
         Self {
             cause: Some(cause.into()),
-            ..Self::new(500, "HOST_ERROR", "The host failed; its operator has been told.", "host-bug")
+            ..Self::new(500, "HOST_ERROR", "The host failed; its operator has been told.", HOST_BUG)
         }
     }
 
-    /// The failure table: what each fault of a guest becomes. `sent` says that requests to the outside had gone out, so that
-    /// after a fault nobody knows what they did.
+    /// A bug of ours that ended a call.
+    pub(super) fn panicked(panicked: &Panicked, call_id: &str) -> Self {
+        tracing::error!(call = call_id, %panicked, "a bug of this host");
+        Self { unsettled: true, ..Self::host(panicked.to_string()) }
+    }
+
+    /// The failure table: what each fault of a guest becomes. `sent` says that requests to the outside had gone out that may
+    /// change something there, so that after a fault nobody knows what they did.
     pub(super) fn of_fault(fault: &Fault, sent: bool) -> Self {
         let trap = "The channel's plugin failed while answering.";
         let mut problem = match fault {
@@ -208,6 +220,9 @@ impl Problem {
             Fault::Deadline { .. } => {
                 Self::new(504, "HOST_DEADLINE", "The channel's plugin did not answer in time.", "deadline")
             }
+            Fault::Cpu { .. } => {
+                Self::new(504, "HOST_CPU_DEADLINE", "The channel's plugin computed for too long.", "cpu-deadline")
+            }
             Fault::NotImplemented(_) => {
                 Self::new(501, "HOST_NOT_IMPLEMENTED", "The channel's plugin does not answer this.", "not-implemented")
             }
@@ -219,6 +234,10 @@ impl Problem {
                 Self::later(seconds.unwrap_or(RETRY_SOON), "HOST_RETRY_LATER", message, "retry-later")
             }
             Fault::Busy(_) => Self::later(RETRY_SOON, "HOST_BUSY", "Too many calls at the same time.", "busy"),
+            Fault::Rate(seconds) => {
+                let message = "The channel's calls come too fast.";
+                Self { status: 429, ..Self::later(*seconds, "HOST_RATE_LIMITED", message, "rate") }
+            }
             Fault::NoRelease => {
                 let message = "The channel has nothing deployed that could answer.";
                 Self::later(RETRY_SOON, "HOST_UNAVAILABLE", message, "unavailable")
@@ -235,7 +254,10 @@ impl Problem {
             Fault::Host(_) => Self::host(fault.to_string()),
         };
         problem.bearing = Bearing::of(fault);
+        // Whoever ran out of time was in the middle of something, though it may have been before its first request.
+        problem.unsettled = matches!(fault, Fault::Deadline { .. } | Fault::Cpu { .. } | Fault::Replaced(_));
         if sent && fault.leaves_unknown() {
+            problem.unsettled = true;
             problem.code = "HOST_AMBIGUOUS".into();
             problem.message =
                 "The channel's plugin failed after it had called other systems; what they did is not known.".into();
@@ -247,19 +269,32 @@ impl Problem {
     /// It as the journal has it, with the status that the caller got.
     pub(super) fn into_outcome(self, status: u16) -> Outcome {
         let Self { code, cause, outcome, bearing, .. } = self;
-        Outcome { status, name: outcome, code: Some(code.into_owned()), detail: cause, bearing }
+        let is_shed = matches!(outcome, "busy" | "rate");
+        Outcome { status, name: outcome, code: Some(code.into_owned()), detail: cause, bearing, is_shed }
     }
 
     pub(super) fn status(&self) -> u16 {
         self.status
     }
 
+    /// The SDK's answer to what did not become a call.
+    pub(super) fn into_sdk(self, interaction: Interaction, call_id: Option<&str>) -> Response<Full<Bytes>> {
+        self.into_sdk_in(FailureMode::Http, interaction, call_id)
+    }
+
     /// The SDK's answer: an `events` array whatever the status, and `status: "fail"` where the interaction has one.
     ///
-    /// A guest's refusal travels as HTTP 200 where the answer has events; `order_pull` and `catalog_get_config` have none, and an
-    /// empty list of orders would end the platform's paging as if all were well.
-    pub(super) fn into_sdk(self, interaction: Interaction, call_id: Option<&str>) -> Response<Full<Bytes>> {
-        let status = if self.is_refusal() && interaction.reports_events() { 200 } else { self.status };
+    /// A guest's refusal travels as HTTP 200 where the answer has events, and so does every other failure of a call where the
+    /// channel's callers want that. `order_pull` and `catalog_get_config` have none, and an empty list of orders would end the
+    /// platform's paging as if all were well.
+    pub(super) fn into_sdk_in(
+        self,
+        mode: FailureMode,
+        interaction: Interaction,
+        call_id: Option<&str>,
+    ) -> Response<Full<Bytes>> {
+        let by_event = self.is_refusal() || mode == FailureMode::Events && !self.is_callers();
+        let status = if by_event && interaction.reports_events() { 200 } else { self.status };
         let mut event = self.event();
         event.diagnostic_data = call_id.map(|id| format!("call {id}"));
         let body = Body { status: interaction.reports_status().then_some(Status::Fail), events: vec![event], call_id };
@@ -291,6 +326,39 @@ impl Problem {
         Verdict::failed(ErrorLevel::Critical, &*self.code, format!("{} ({call_id})", self.message))
     }
 
+    /// The part of the answer to a notification of this kind for which no guest gave one. What may have happened all the same is
+    /// said in words that a cashier can act on.
+    pub(super) fn notification_verdict(&self, kind: EventKind, is_read: bool, call_id: &str) -> Verdict {
+        let mut verdict = self.verdict(call_id);
+        if self.outcome == "malformed" {
+            verdict.level = ErrorLevel::Error;
+        }
+        if self.unsettled && !is_read {
+            let then = match kind {
+                EventKind::DocumentValidation => {
+                    "It may have been recorded all the same: look for it before saving it again."
+                }
+                EventKind::PaymentValidation => {
+                    "Whether the payment took place is not known: make sure of it before paying again."
+                }
+                EventKind::Contact => "It may have been changed all the same: look at it before saving it again.",
+                EventKind::DocumentPricing | EventKind::DocumentCancellation | EventKind::Workflow => return verdict,
+            };
+            verdict.message = format!("{} {then} ({call_id})", self.message);
+        }
+        verdict
+    }
+
+    /// Whether the call was stopped at a point where what it was about may have happened or not.
+    pub(super) fn is_unsettled(&self) -> bool {
+        self.unsettled
+    }
+
+    /// Whether the request itself is wrong, so that no call came of it.
+    fn is_callers(&self) -> bool {
+        self.status < 500 && self.status != 429
+    }
+
     fn is_refusal(&self) -> bool {
         self.outcome == "refused"
     }
@@ -311,124 +379,4 @@ impl Problem {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use http_body_util::BodyExt;
-    use wharf_protocol::Breach;
-
-    fn told(fault: &Fault, interaction: Interaction) -> (u16, serde_json::Value, Option<String>) {
-        let response = Problem::of_fault(fault, false).into_sdk(interaction, Some("01CALL"));
-        let (head, body) = response.into_parts();
-        let bytes =
-            tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(body.collect()).unwrap().to_bytes();
-        let retry = head.headers.get(header::RETRY_AFTER).map(|value| value.to_str().unwrap().to_owned());
-        (head.status.as_u16(), serde_json::from_slice(&bytes).unwrap(), retry)
-    }
-
-    fn refusal() -> Fault {
-        Fault::Refused(Refusal { code: "CLOSED".into(), message: "The shop is closed.".into() })
-    }
-
-    /// One row for each fault: status, code, whether to try again, whether the guest is to blame.
-    fn table() -> Vec<(Fault, u16, &'static str, Option<&'static str>, bool)> {
-        vec![
-            (Fault::Trap("unreachable at secret_function".into()), 502, "HOST_TRAP", None, true),
-            (Fault::OutOfMemory { limit: 1, cause: String::new() }, 502, "HOST_OUT_OF_MEMORY", None, true),
-            (Fault::StackOverflow, 502, "HOST_STACK_OVERFLOW", None, true),
-            (Fault::Deadline { limit: Duration::from_secs(12) }, 504, "HOST_DEADLINE", None, true),
-            (
-                Fault::InvalidAnswer(Breach::new("orders[0].currency_code", "is wrong")),
-                502,
-                "HOST_INVALID_ANSWER",
-                None,
-                true,
-            ),
-            (Fault::AnswerTooLarge { limit: 1 }, 502, "HOST_INVALID_ANSWER", None, true),
-            (Fault::Internal("secret".into()), 502, "HOST_PLUGIN_FAILED", None, true),
-            (Fault::NotImplemented("orders.pull"), 501, "HOST_NOT_IMPLEMENTED", None, false),
-            (Fault::RetryLater(Some(30)), 503, "HOST_RETRY_LATER", Some("30"), false),
-            (Fault::RetryLater(None), 503, "HOST_RETRY_LATER", Some("1"), false),
-            (Fault::Busy("call.in-flight"), 503, "HOST_BUSY", Some("1"), false),
-            (Fault::NoRelease, 503, "HOST_UNAVAILABLE", Some("1"), false),
-            (Fault::Resting(7), 503, "HOST_BUSY", Some("7"), false),
-            (Fault::Replaced(Duration::from_secs(20)), 503, "HOST_REPLACED", Some("1"), false),
-            (Fault::Draining, 503, "HOST_UNAVAILABLE", Some("1"), false),
-            (Fault::Host("secret".into()), 500, "HOST_ERROR", None, false),
-        ]
-    }
-
-    #[test]
-    fn every_fault_has_its_row_and_never_looks_like_success() {
-        for (fault, status, code, retry, guests) in table() {
-            for interaction in Interaction::ALL {
-                let (got, body, after) = told(&fault, interaction);
-                assert_eq!((got, after.as_deref()), (status, retry), "{fault:?}");
-                assert_eq!(body["events"][0]["code"], code, "{fault:?}");
-                assert_eq!(body["events"][0]["event_type"], "error");
-                assert_eq!(body["call_id"], "01CALL");
-                assert!(!body.to_string().contains("secret"), "a cause reached the caller: {body}");
-                assert_eq!(body.get("status").is_some(), interaction.reports_status());
-                assert!(body.get("orders").is_none(), "a failed pull must not look like an empty one");
-            }
-            assert_eq!(fault.is_guests(), guests, "{fault:?}");
-        }
-    }
-
-    #[test]
-    fn a_refusal_is_an_event_under_200_where_the_answer_has_events() {
-        for interaction in Interaction::ALL {
-            let (status, body, _) = told(&refusal(), interaction);
-            let expected = if interaction.reports_events() { 200 } else { 422 };
-            assert_eq!(status, expected, "{}", interaction.name());
-            assert_eq!(
-                (&body["events"][0]["code"], &body["events"][0]["message"]),
-                (&"CLOSED".into(), &"The shop is closed.".into())
-            );
-            assert_eq!(body.get("status").cloned(), interaction.reports_status().then(|| "fail".into()));
-        }
-    }
-
-    #[test]
-    fn after_requests_to_the_outside_a_fault_is_ambiguous_and_a_refusal_is_not() {
-        let deadline = Fault::Deadline { limit: Duration::from_secs(1) };
-        assert_eq!(
-            (Problem::of_fault(&deadline, true).code.as_ref(), Problem::of_fault(&deadline, true).status()),
-            ("HOST_AMBIGUOUS", 504)
-        );
-        assert_eq!(Problem::of_fault(&refusal(), true).code.as_ref(), "CLOSED");
-        assert_eq!(Problem::of_fault(&Fault::Busy("x"), true).code.as_ref(), "HOST_BUSY");
-        assert_eq!(Problem::of_fault(&Fault::Replaced(Duration::ZERO), true).code.as_ref(), "HOST_AMBIGUOUS");
-    }
-
-    #[test]
-    fn notifications_hear_critical_for_faults_and_error_for_refusals() {
-        for (fault, _, code, _, _) in table() {
-            let verdict = Problem::of_fault(&fault, false).verdict("01CALL");
-            assert_eq!((verdict.success, verdict.level, verdict.code.as_str()), (false, ErrorLevel::Critical, code));
-            assert!(verdict.message.contains("01CALL") && !verdict.message.contains("secret"));
-        }
-        let verdict = Problem::of_fault(&refusal(), false).verdict("01CALL");
-        assert_eq!(
-            (verdict.level, verdict.code.as_str(), verdict.message.as_str()),
-            (ErrorLevel::Error, "CLOSED", "The shop is closed.")
-        );
-    }
-
-    #[test]
-    fn what_is_wrong_with_a_request_has_a_status_of_its_own() {
-        let statuses = [
-            (Problem::malformed("x"), 400),
-            (Problem::unauthorized(), 401),
-            (Problem::no_such_path(), 404),
-            (Problem::wrong_method("POST"), 405),
-            (Problem::slow_body(Duration::from_secs(10)), 408),
-            (Problem::too_large(Size::mib(4)), 413),
-            (Problem::unknown_event("x"), 422),
-            (Problem::not_stored(String::new()), 503),
-        ];
-        for (problem, status) in statuses {
-            assert_eq!(problem.status(), status);
-            assert!(problem.code.starts_with("HOST_"));
-        }
-    }
-}
+mod tests;

@@ -9,8 +9,9 @@ use http_body_util::Full;
 use wharf_protocol::sdk::{Envelope, Interaction};
 
 use super::problem::Problem;
-use super::{Edge, Outcome, Ticket, auth, body, finish, reply};
+use super::{Edge, Outcome, Ticket, auth, body, reply};
 use crate::call;
+use crate::guest::Abandoned;
 use crate::table::{Channel, Work};
 
 /// Answers one interaction. The key is looked at before anything else: an unreadable rest does not change a 401.
@@ -35,26 +36,26 @@ pub(super) async fn answer(
         return Problem::unauthorized().into_sdk(interaction, None);
     };
     let ticket = Ticket::new(channel, Work::sdk(interaction), interaction.name(), began);
-    let id = ticket.id.clone();
-    let reads_only = matches!(interaction, Interaction::OrderPull | Interaction::CatalogGetConfig);
-    let work = exchange(edge, ticket, interaction, body);
-    if reads_only {
-        return work.await;
+    let mode = ticket.failure_mode();
+    if let Err(fault) = ticket.count() {
+        return Problem::of_fault(&fault, false).into_sdk_in(mode, interaction, Some(&ticket.id));
     }
-    match finish(work).await {
+    let (id, pace) = (ticket.id.clone(), Arc::clone(&ticket.pace));
+    let abandoned = if ticket.is_read() { Abandoned::Dropped } else { Abandoned::Finished };
+    let runtime = Arc::clone(&edge.runtime);
+    match runtime.carry(exchange(edge, ticket, interaction, body), pace, abandoned).await {
         Ok(response) => response,
-        Err(panic) => Problem::host(panic.to_string()).into_sdk(interaction, Some(&id)),
+        Err(panicked) => Problem::panicked(&panicked, &id).into_sdk_in(mode, interaction, Some(&id)),
     }
 }
 
 async fn exchange(edge: Arc<Edge>, ticket: Ticket, interaction: Interaction, body: Bytes) -> Response<Full<Bytes>> {
-    let time = edge.config.call.sdk_deadline;
-    let result = call::sdk::answer(&edge.runner(&ticket), ticket.ids(), interaction, &body, time).await;
+    let result = call::sdk::answer(&edge.runner(&ticket), ticket.ids(), interaction, &body).await;
     let (response, outcome) = match result {
         Ok(answer) => (reply::of_call(reply::with(200, reply::JSON, answer), &ticket.id), Outcome::WELL),
         Err(failed) => {
-            let problem = Problem::of_failed(failed);
-            let response = problem.clone().into_sdk(interaction, Some(&ticket.id));
+            let problem = Problem::of_failed(failed, ticket.is_read());
+            let response = problem.clone().into_sdk_in(ticket.failure_mode(), interaction, Some(&ticket.id));
             let status = response.status().as_u16();
             (response, problem.into_outcome(status))
         }

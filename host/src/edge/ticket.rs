@@ -6,11 +6,15 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::Edge;
-use super::problem::Bearing;
+use super::problem::{Bearing, HOST_BUG};
 use crate::call::{Ids, Runner, Subject};
-use crate::guest::{Body, Call, Ended, Fault, Function};
-use crate::store::{CallRecord, Timestamp, new_id};
-use crate::table::{Channel, Release, Running, Tables, Work};
+use crate::config::FailureMode;
+use crate::guest::{Body, Call, Class, Ended, Fault, Function, Pace, Spent};
+use crate::store::{CallRecord, Timestamp, Trace, Used, new_id};
+use crate::table::{Channel, Release, Running, Tables, Tight, Work};
+
+/// Actions that only look.
+const READS: [&str; 5] = ["catalog_get_config", "order_pull", "document.pricing", "contact.search", "contact.details"];
 
 /// A call that is being answered.
 pub(super) struct Ticket {
@@ -21,6 +25,11 @@ pub(super) struct Ticket {
     began: Instant,
     started: Timestamp,
     release: OnceLock<Arc<Release>>,
+    spent: OnceLock<Spent>,
+    /// The id of the HTTP request, which its caller may know it by.
+    pub(super) request_id: Option<String>,
+    /// The processor time that it uses.
+    pub(super) pace: Arc<Pace>,
 }
 
 /// How a call ended, for the journal.
@@ -30,26 +39,100 @@ pub(super) struct Outcome {
     pub(super) code: Option<String>,
     pub(super) detail: Option<Box<str>>,
     pub(super) bearing: Bearing,
+    /// Whether the call was turned away because there were too many: it is counted, and not written down.
+    pub(super) is_shed: bool,
 }
 
 impl Outcome {
     /// The guest answered.
-    pub(super) const WELL: Self = Self { status: 200, name: "ok", code: None, detail: None, bearing: Bearing::Well };
+    pub(super) const WELL: Self =
+        Self { status: 200, name: "ok", code: None, detail: None, bearing: Bearing::Well, is_shed: false };
 }
 
 impl Ticket {
     pub(super) fn new(channel: Arc<Channel>, work: Work, action: impl Into<String>, began: Instant) -> Self {
         let (id, action, started) = (new_id(), action.into(), Timestamp::now());
-        Self { id, channel, work, action, began, started, release: OnceLock::new() }
+        let (release, spent, pace) = (OnceLock::new(), OnceLock::new(), Arc::default());
+        Self { id, channel, work, action, began, started, release, spent, request_id: None, pace }
+    }
+
+    /// Counts the call against its channel's rate.
+    ///
+    /// # Errors
+    /// [`Fault::Rate`]
+    pub(super) fn count(&self) -> Result<(), Fault> {
+        self.channel.lane.count().inspect_err(|_| self.turned_away())
+    }
+
+    /// How the channel's callers are told that a call failed.
+    pub(super) fn failure_mode(&self) -> FailureMode {
+        self.channel.failure_mode
+    }
+
+    /// Whether the call changes nothing anywhere, so that a failure leaves nothing unknown.
+    pub(super) fn is_read(&self) -> bool {
+        READS.contains(&self.action.as_str())
+    }
+
+    /// Says that calls are being turned away, unless that was said a moment ago.
+    fn turned_away(&self) {
+        let all = self.channel.lane.turned_away();
+        if let Some(calls) = self.channel.notice.due(all) {
+            let channel = &self.channel.name;
+            tracing::warn!(%channel, calls, since_start = all, "calls were turned away: too fast, or too many at the same time");
+        }
+    }
+
+    /// Tells the release how the call went.
+    fn judge(&self, outcome: &Outcome, took: Duration) {
+        let Some(release) = self.release.get().filter(|_| outcome.bearing != Bearing::Nothing) else { return };
+        let (channel, number, interaction) = (&self.channel.name, release.number, self.work.name());
+        let fault = outcome.bearing == Bearing::Fault;
+        release.health.tell(fault);
+        if release.breakers.tell(self.work, fault) {
+            tracing::warn!(%channel, release = number, interaction, "the breaker opened: its calls failed again and again");
+        }
+        let Some(spent) = self.spent.get() else { return };
+        let memory = release.environment.limits.memory;
+        for Tight { limit, over, calls } in release.headroom.tell(spent, took, memory, release.health.score()) {
+            tracing::warn!(%channel, release = number, limit, over, calls, "more than one call in a hundred uses over 80 % of this limit");
+        }
+    }
+
+    /// What the call used of its limits, if a guest was asked.
+    fn used(&self) -> Option<Used> {
+        let spent = self.spent.get().filter(|spent| spent.budget.is_some())?;
+        Some(Used {
+            cpu_us: micros(spent.cpu),
+            memory: spent.memory as u64,
+            queued_us: micros(spent.queued),
+            requests: spent.sent,
+        })
+    }
+
+    /// What its author wants to see of a call that failed.
+    fn trace(&self, outcome: &Outcome) -> Option<Trace> {
+        let (spent, release) = (self.spent.get()?, self.release.get()?);
+        let budget = spent.budget.filter(|_| outcome.name != Outcome::WELL.name)?;
+        let limits = &release.environment.limits;
+        let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        Some(Trace {
+            time_ms: ms(budget.time),
+            cpu_ms: ms(budget.cpu),
+            memory: limits.memory as u64,
+            requests: limits.requests,
+            frames: spent.frames.clone(),
+        })
     }
 
     pub(super) fn ids(&self) -> Ids<'_> {
         Ids { call: &self.id, channel: &self.channel.name, action: &self.action }
     }
 
-    /// The release that answers, once it is known.
-    pub(super) fn answering(&self) -> Option<&Release> {
-        self.release.get().map(AsRef::as_ref)
+    /// The origin of the platform's pages, as the release has it that answers or, while none does, the channel's.
+    pub(super) fn origin(&self) -> Option<&str> {
+        let release = self.release.get().or(self.channel.release.as_ref());
+        release.and_then(|release| release.platform_origin.as_deref())
     }
 
     /// Finds the call's release and enters it. The table that the request was routed by may be old by now (its body had to
@@ -86,14 +169,14 @@ impl Runner for TicketRunner<'_> {
         &'a self,
         subject: Subject<'a>,
         body: Body,
-        time: Duration,
+        class: Class,
         params: F::Params<'a>,
     ) -> Pin<Box<dyn Future<Output = Ended<F::Answer>> + Send + 'a>> {
         let ticket = self.ticket;
         Box::pin(async move {
             let running = match ticket.enter(&self.edge.tables, subject) {
                 Ok(running) => running,
-                Err(fault) => return Ended { result: Err(fault), sent: 0 },
+                Err(fault) => return Ended::unasked(fault),
             };
             let release = running.release();
             let call = Call {
@@ -102,11 +185,14 @@ impl Runner for TicketRunner<'_> {
                 lane: &ticket.channel.lane,
                 body,
                 began: ticket.began,
-                time: release.deadline.map_or(time, |own| own.min(time)),
-                memory: release.memory,
+                class,
+                longest: None,
+                pace: &ticket.pace,
                 stop: release.traffic.stop(),
             };
-            self.edge.runtime.call::<F>(&release.plugin, call, params).await
+            let ended = self.edge.runtime.call::<F>(&release.plugin, call, params).await;
+            let _ = ticket.spent.set(ended.spent.clone());
+            ended
         })
     }
 }
@@ -119,30 +205,37 @@ impl Edge {
 
     /// Writes the call into the journal, which never waits, and tells the release how it went.
     pub(super) fn record(&self, ticket: Ticket, outcome: Outcome) {
-        let Ticket { id, channel, work, action, began, started, release } = ticket;
-        let release = release.into_inner();
-        if outcome.status == 500 {
-            tracing::error!(call = id, channel = %channel.name, detail = outcome.detail, "a bug of this host");
+        if outcome.is_shed {
+            // A flood must not push what the journal keeps of other channels out of it.
+            ticket.turned_away();
+            return;
         }
-        if let Some(release) = release.as_ref().filter(|_| outcome.bearing != Bearing::Nothing) {
-            let fault = outcome.bearing == Bearing::Fault;
-            release.health.tell(fault);
-            if release.breakers.tell(work, fault) {
-                let (channel, number, interaction) = (&channel.name, release.number, work.name());
-                tracing::warn!(%channel, release = number, interaction, "the breaker opened: its calls failed again and again");
-            }
+        let took = ticket.began.elapsed();
+        if outcome.name == HOST_BUG {
+            let (call, channel) = (&ticket.id, &ticket.channel.name);
+            tracing::error!(call, %channel, detail = outcome.detail, "a bug of this host");
         }
+        ticket.judge(&outcome, took);
+        let (used, trace) = (ticket.used(), ticket.trace(&outcome));
+        let Ticket { id, channel, action, started, release, request_id, .. } = ticket;
         self.store.record_call(CallRecord {
             id,
             channel: channel.name.to_string(),
-            release: release.map(|release| release.number),
+            release: release.into_inner().map(|release| release.number),
             action,
             outcome: outcome.name.to_owned(),
             code: outcome.code,
             status: outcome.status,
             started,
-            duration_us: u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
+            duration_us: micros(took),
             detail: outcome.detail.map(String::from),
+            used,
+            trace,
+            request_id,
         });
     }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }

@@ -5,6 +5,7 @@ use wasmparser::{Chunk, Encoding, Parser, Payload};
 
 use super::cause::{Cause, one_line};
 use super::exports::{VERSION, interface_name};
+use super::imports::logging::{clean, cut};
 use crate::config::Config;
 use crate::store::Grants;
 
@@ -193,14 +194,14 @@ impl Outline {
                 }
                 Payload::ComponentImportSection(section) => {
                     for import in section {
-                        outline.imports.push(import.map_err(|error| invalid(&error))?.name.name.to_owned());
+                        outline.imports.push(printable(import.map_err(|error| invalid(&error))?.name.name));
                     }
                 }
                 Payload::ComponentExportSection(section) => {
                     for export in section {
                         let name = export.map_err(|error| invalid(&error))?.name.name;
                         if parts(name).0 == "wharf:channel" {
-                            outline.exports.push(name.to_owned());
+                            outline.exports.push(printable(name));
                         }
                     }
                 }
@@ -210,6 +211,14 @@ impl Outline {
         }
     }
 }
+
+/// A name as it may be shown: nobody has looked at it yet, so it may hold anything, and be as long as the file. No name that
+/// anybody knows is changed by it.
+fn printable(name: &str) -> String {
+    clean(cut(name, LONGEST_NAME))
+}
+
+const LONGEST_NAME: usize = 200;
 
 const CUT_SHORT: &str = "it ends too early; upload the whole file, or build it anew";
 

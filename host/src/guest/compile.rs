@@ -13,6 +13,10 @@ use rustix::process::{Resource, Rlimit, nice, setrlimit};
 use super::cause::one_line;
 use super::engine;
 use crate::config::Config;
+use crate::process;
+
+/// The standard streams, the component, its code, and what the program itself opens for a moment.
+const OPEN_FILES: u64 = 32;
 
 /// How the child ended that did not break down: one line on its stdout.
 #[derive(Debug, PartialEq, Eq)]
@@ -72,7 +76,11 @@ fn limit_self(config: &Config) -> anyhow::Result<()> {
     let to = |value: u64| Rlimit { current: Some(value), maximum: Some(value) };
     setrlimit(Resource::Data, to(config.compile.memory.0))?;
     setrlimit(Resource::Cpu, to(seconds))?;
-    setrlimit(Resource::Core, to(0))?;
+    // What it writes is one file of code, which is smaller than the memory that it was made in.
+    setrlimit(Resource::Fsize, to(config.compile.memory.0))?;
+    setrlimit(Resource::Nofile, to(OPEN_FILES))?;
+    process::forbid_dumps()?;
+    process::forbid_privileges()?;
     Ok(())
 }
 

@@ -1,16 +1,23 @@
 //! The engine: one per process, with the settings that make a fresh instance cheap and a bad guest harmless.
 
+use std::future::Future;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
 use wasmtime::component::{Component, Linker};
-use wasmtime::{Config as EngineConfig, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{
+    Config as EngineConfig, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, WasmFeatures,
+};
 
+use super::idle::{Abandoned, Carried, IdleLane};
 use super::imports;
+use super::limits::Limits;
 use super::outbound::Outbound;
+use super::pace::Pace;
 use super::state::CallState;
 use crate::config::Config;
-use crate::store::Store;
+use crate::store::{LimitOverrides, Store};
 
 /// Why the engine could not start.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +38,9 @@ pub struct Runtime {
     pub(super) store: Store,
     pub(super) outbound: Arc<Outbound>,
     pub(super) slots: tokio::sync::Semaphore,
+    /// How many there are when none is taken.
+    size: u32,
+    pub(super) idle: Arc<IdleLane>,
 }
 
 impl Runtime {
@@ -46,7 +56,29 @@ impl Runtime {
         let linker = imports::linker(&engine)?;
         start_ticker(&engine, config.guest.tick);
         let outbound = Arc::new(Outbound::new(&config.outbound));
-        Ok(Self { engine, linker, store, outbound, slots: tokio::sync::Semaphore::new(slots as usize), config })
+        let idle = Arc::new(IdleLane::start(config.guest.idle_threads).map_err(wasmtime::Error::from)?);
+        let places = tokio::sync::Semaphore::new(slots as usize);
+        Ok(Self { engine, linker, store, outbound, slots: places, size: slots, idle, config })
+    }
+
+    /// What a release may use, with what its operator gave the channel and what the release asks for.
+    pub fn limits(&self, channel: &LimitOverrides, release: &LimitOverrides) -> Limits {
+        Limits::of(&self.config, self.size, channel, release)
+    }
+
+    /// Instances that may live at the same time.
+    pub fn size(&self) -> u32 {
+        self.size
+    }
+
+    /// Work of a call that goes on with idle priority once the call has used up its first slice.
+    pub fn carry<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+        pace: Arc<Pace>,
+        abandoned: Abandoned,
+    ) -> Carried<T> {
+        Carried::new(work, &self.idle, pace, abandoned)
     }
 
     /// A name for everything that decides whether compiled code fits this engine: its version and its settings.
@@ -79,6 +111,27 @@ pub(super) fn compatibility(engine: &Engine) -> String {
     format!("{:016x}", hasher.finish())
 }
 
+/// Proposals that no channel needs; half of the engine's past advisories were about them. Some of them are not even compiled in.
+const UNWANTED: WasmFeatures = WasmFeatures::THREADS
+    .union(WasmFeatures::SHARED_EVERYTHING_THREADS)
+    .union(WasmFeatures::MEMORY64)
+    .union(WasmFeatures::GC)
+    .union(WasmFeatures::EXCEPTIONS)
+    .union(WasmFeatures::LEGACY_EXCEPTIONS)
+    .union(WasmFeatures::FUNCTION_REFERENCES)
+    .union(WasmFeatures::STACK_SWITCHING)
+    .union(WasmFeatures::CUSTOM_PAGE_SIZES)
+    .union(WasmFeatures::WIDE_ARITHMETIC)
+    .union(WasmFeatures::TAIL_CALL)
+    .union(WasmFeatures::CM_ASYNC)
+    .union(WasmFeatures::CM_ASYNC_STACKFUL)
+    .union(WasmFeatures::CM_MORE_ASYNC_BUILTINS)
+    .union(WasmFeatures::CM_THREADING)
+    .union(WasmFeatures::CM_ERROR_CONTEXT)
+    .union(WasmFeatures::CM_GC)
+    .union(WasmFeatures::CM_FIXED_LENGTH_LISTS)
+    .union(WasmFeatures::CM64);
+
 /// The settings that compiled code depends on, and the limits that it carries.
 fn settings(config: &Config) -> EngineConfig {
     let mut settings = EngineConfig::new();
@@ -89,11 +142,9 @@ fn settings(config: &Config) -> EngineConfig {
         .async_stack_size(config.guest.stack.len() + 1536 * 1024)
         // The pool reuses stacks: without this a guest could read what an earlier one left there.
         .async_stack_zeroing(true)
-        // Proposals that no channel needs; half of the engine's past advisories were about them.
-        .wasm_memory64(false)
-        .wasm_custom_page_sizes(false)
-        .wasm_wide_arithmetic(false)
-        .wasm_tail_call(false)
+        // Frames for the author of a component; a caller never sees one.
+        .wasm_backtrace_max_frames(NonZeroUsize::new(20))
+        .wasm_features(UNWANTED, false)
         .relaxed_simd_deterministic(true);
     settings
 }
@@ -102,17 +153,18 @@ fn settings(config: &Config) -> EngineConfig {
 /// each call then makes several `madvise` calls and page faults; with them it makes one `ioctl`.
 fn pool(config: &Config, slots: u32) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
+    let guest = &config.guest;
+    // As many of each as all instances together may have: else a component with many of them would leave its neighbours none.
     pool.total_component_instances(slots)
-        // A std guest has three to four core instances (itself, shims) and two tables.
-        .total_core_instances(slots * 4)
-        .total_memories(slots)
-        .total_tables(slots * 2)
+        .total_core_instances(slots.saturating_mul(guest.core_instances))
+        .total_memories(slots.saturating_mul(guest.memories))
+        .total_tables(slots.saturating_mul(guest.tables))
         .total_stacks(slots)
-        .max_memory_size(config.guest.memory.len())
-        .table_elements(config.guest.table_elements)
-        .max_memories_per_component(4)
-        .max_tables_per_component(16)
-        .max_core_instances_per_component(32)
+        .max_memory_size(guest.largest_memory.max(guest.memory).len())
+        .table_elements(guest.table_elements)
+        .max_memories_per_component(guest.memories)
+        .max_tables_per_component(guest.tables)
+        .max_core_instances_per_component(guest.core_instances)
         // At least the number of hot components, so that their memory images stay mapped.
         .max_unused_warm_slots(slots)
         .linear_memory_keep_resident(512 * 1024)

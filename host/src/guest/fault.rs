@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use wasmtime::Trap;
+use wasmtime::{Trap, WasmBacktrace};
 use wharf_protocol::Breach;
 use wharf_protocol::call::{Failure, Refusal};
+
+use super::imports::logging::{clean, cut};
 
 /// Why a guest gave no answer. The caller learns a code and one sentence of it (`edge`), the log learns the cause.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -27,6 +29,14 @@ pub enum Fault {
     #[error("the call did not end within {limit:?}")]
     Deadline {
         /// The whole time that the call had.
+        limit: Duration,
+    },
+    /// The call used up its processor time.
+    #[error(
+        "the component computed for longer than a call may: the limit is {limit:?} of processor time (call.cpu, call.push-cpu, call.async-cpu)"
+    )]
+    Cpu {
+        /// The processor time that the call had.
         limit: Duration,
     },
     /// The answer breaks a rule of the platform.
@@ -53,6 +63,9 @@ pub enum Fault {
     /// All of the channel's or of the node's places are taken.
     #[error("too many calls at the same time; the limit is {0}")]
     Busy(&'static str),
+    /// The channel's calls come faster than its rate: seconds until one is allowed again.
+    #[error("calls come too fast; the limits are call.rate and call.burst")]
+    Rate(u32),
     /// The channel has no active release.
     #[error("the channel has no active release")]
     NoRelease,
@@ -81,21 +94,26 @@ impl Fault {
         }
     }
 
-    /// What an error of wasmtime's means. `denied` says that a growth of memory was refused during the call, `answer` is
-    /// the limit on what crosses the boundary.
-    pub(crate) fn of_error(error: &wasmtime::Error, denied: Option<usize>, answer: usize) -> Self {
+    /// What an error of wasmtime's means, and the guest's functions that were running, the innermost first. `denied` says that
+    /// a growth of memory was refused during the call, `answer` is the limit on what crosses the boundary.
+    pub(crate) fn of_error(error: &wasmtime::Error, denied: Option<usize>, answer: usize) -> (Self, Vec<String>) {
+        let frames = error.downcast_ref::<WasmBacktrace>().map(frames).unwrap_or_default();
         if let Some(fault) = error.downcast_ref::<Fault>() {
-            return fault.clone();
+            return (fault.clone(), frames);
         }
-        let cause = format!("{error:#}");
-        match (error.downcast_ref::<Trap>(), denied) {
+        // Without the frames, which are kept apart.
+        let parts = error.chain().map(ToString::to_string).filter(|part| !part.starts_with(BACKTRACE));
+        let cause = parts.collect::<Vec<_>>().join(": ");
+        let fault = match (error.downcast_ref::<Trap>(), denied) {
             (Some(Trap::StackOverflow), _) => Self::StackOverflow,
             (_, Some(limit)) => Self::OutOfMemory { limit, cause },
-            _ if cause.contains("hostcall fuel") || cause.contains("fuel allocated for hostcalls") => {
+            // The answer is read when no function of the guest runs any more.
+            _ if cause.contains("fuel allocated for hostcalls") && frames.is_empty() => {
                 Self::AnswerTooLarge { limit: answer }
             }
             _ => Self::Trap(cause),
-        }
+        };
+        (fault, frames)
     }
 
     /// The texts in it that are a guest's, or that may quote one.
@@ -108,6 +126,8 @@ impl Fault {
             Self::InvalidAnswer(breach) => vec![&mut breach.path, &mut breach.rule],
             Self::StackOverflow
             | Self::Deadline { .. }
+            | Self::Cpu { .. }
+            | Self::Rate(_)
             | Self::AnswerTooLarge { .. }
             | Self::NotImplemented(_)
             | Self::RetryLater(_)
@@ -137,9 +157,30 @@ impl Fault {
                 | Self::OutOfMemory { .. }
                 | Self::StackOverflow
                 | Self::Deadline { .. }
+                | Self::Cpu { .. }
                 | Self::InvalidAnswer(_)
                 | Self::AnswerTooLarge { .. }
                 | Self::Internal(_)
         )
     }
+}
+
+/// How the engine begins the part of an error that lists the frames.
+const BACKTRACE: &str = "error while executing at wasm backtrace";
+
+/// Longest name of a function that is kept, in bytes: generic Rust names can fill pages.
+const LONGEST_NAME: usize = 200;
+
+fn frames(trace: &WasmBacktrace) -> Vec<String> {
+    let frame = |frame: &wasmtime::FrameInfo| {
+        let offset = frame.func_offset().unwrap_or_default();
+        match frame.func_name() {
+            None => format!("<function {}> + {offset:#x}", frame.func_index()),
+            Some(name) => {
+                let name = clean(&format!("{:#}", rustc_demangle::demangle(name)));
+                format!("{} + {offset:#x}", cut(&name, LONGEST_NAME))
+            }
+        }
+    };
+    trace.frames().iter().map(frame).collect()
 }

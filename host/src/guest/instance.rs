@@ -1,10 +1,11 @@
-//! One call: a place, a fresh instance, a deadline, a memory cap, an answer.
+//! One call: a place, a fresh instance, a deadline, a budget of processor time, a memory cap, an answer.
 
 use std::collections::BTreeSet;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::SemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use wasmtime::component::TypedFunc;
 use wasmtime::{Store as Instance, UpdateDeadline};
@@ -13,34 +14,15 @@ use wharf_protocol::call::Failure;
 use super::engine::Runtime;
 use super::exports::Function;
 use super::fault::Fault;
+use super::lane::{Lane, Place};
+use super::limits::{Budget, Class};
+use super::pace::{Pace, Timed};
 use super::plugin::Plugin;
 use super::state::{Body, CallState, Environment};
 use crate::store::{LogLine, Timestamp};
 
 /// How long a call without effects waits for a place in a pool that is full of live calls.
 const SLOT_WAIT: Duration = Duration::from_secs(10);
-
-/// A channel's places. They outlive its releases, so that a swap does not lift the limit.
-#[derive(Debug)]
-pub struct Lane {
-    places: Semaphore,
-}
-
-impl Lane {
-    /// A lane for so many calls at the same time.
-    pub fn new(in_flight: u32) -> Self {
-        Self { places: Semaphore::new(in_flight as usize) }
-    }
-
-    /// How many places are free.
-    pub fn free(&self) -> usize {
-        self.places.available_permits()
-    }
-
-    fn enter(&self) -> Result<SemaphorePermit<'_>, Fault> {
-        self.places.try_acquire().map_err(|_| Fault::Busy("call.in-flight"))
-    }
-}
 
 /// What a call is about, beside its parameters.
 pub struct Call<'a> {
@@ -54,38 +36,72 @@ pub struct Call<'a> {
     pub body: Body,
     /// When it began.
     pub began: Instant,
-    /// The whole time that it has.
-    pub time: Duration,
-    /// The guest's memory in bytes.
-    pub memory: usize,
+    /// What its time is measured by.
+    pub class: Class,
+    /// Less time than its class has.
+    pub longest: Option<Duration>,
+    /// The processor time that it uses.
+    pub pace: &'a Arc<Pace>,
     /// Ends the call before its time: its release was replaced.
     pub stop: &'a CancellationToken,
 }
 
-/// How a call ended, and whether requests to the outside had been sent by then.
+impl Call<'_> {
+    fn budget(&self) -> Budget {
+        let budget = self.environment.limits.budget(self.class);
+        Budget { time: self.longest.map_or(budget.time, |longest| longest.min(budget.time)), ..budget }
+    }
+}
+
+/// What a call used of its limits.
+#[derive(Debug, Clone, Default)]
+pub struct Spent {
+    /// What it had; `None` when no guest ran.
+    pub budget: Option<Budget>,
+    /// The wait for its place.
+    pub queued: Duration,
+    /// Processor time.
+    pub cpu: Duration,
+    /// Bytes of linear memory.
+    pub memory: usize,
+    /// Requests that it sent to the outside.
+    pub sent: u32,
+    /// The guest's functions that were running when it failed, the innermost first.
+    pub frames: Vec<String>,
+}
+
+/// How a call ended, and what it used.
 pub struct Ended<A> {
     /// The answer, or why there is none.
     pub result: Result<A, Fault>,
-    /// Requests that the guest sent out.
-    pub sent: u32,
+    /// What it used.
+    pub spent: Spent,
+    /// Bytes that the answer may have when it is written out.
+    pub most: usize,
+}
+
+impl<A> Ended<A> {
+    /// A call for which no guest ran.
+    pub fn unasked(fault: Fault) -> Self {
+        Self { result: Err(fault), spent: Spent::default(), most: 0 }
+    }
 }
 
 impl Runtime {
     /// Runs one function in a fresh instance.
     pub async fn call<F: Function>(&self, plugin: &Plugin, call: Call<'_>, params: F::Params<'_>) -> Ended<F::Answer> {
         let Some(index) = plugin.exports.index::<F>() else {
-            return Ended { result: Err(Fault::NotImplemented(F::NAME)), sent: 0 };
+            return Ended::unasked(Fault::NotImplemented(F::NAME));
         };
-        let _place = match call.lane.enter() {
-            Ok(place) => place,
-            Err(fault) => return Ended { result: Err(fault), sent: 0 },
+        let budget = call.budget();
+        let arrived = Instant::now();
+        let (_place, began) = match self.enter(&call, budget).await {
+            Ok(entered) => entered,
+            Err(fault) => return Ended::unasked(fault),
         };
-        let (_slot, began) = match self.slot(&call).await {
-            Ok(slot) => slot,
-            Err(fault) => return Ended { result: Err(fault), sent: 0 },
-        };
-        let deadline = began + call.time;
-        let mut instance = self.instance(&call, deadline);
+        let queued = arrived.elapsed();
+        let deadline = began + budget.time;
+        let mut instance = self.instance(&call, budget, deadline);
         let run = async {
             let guest = plugin.pre.instantiate_async(&mut instance).await?;
             let function =
@@ -95,61 +111,79 @@ impl Runtime {
         };
         // The epoch stops a guest that computes; the timer one that waits. The guest is polled first: one that never waits
         // pays nothing for the other branch.
-        let outcome = tokio::select! {
-            biased;
-            outcome = tokio::time::timeout_at(deadline.into(), run) => Some(outcome),
-            () = call.stop.cancelled() => None,
+        let outcome = {
+            let run = pin!(run);
+            tokio::select! {
+                biased;
+                outcome = tokio::time::timeout_at(deadline.into(), Timed::new(run, Arc::clone(call.pace))) => Some(outcome),
+                () = call.stop.cancelled() => None,
+            }
         };
+        let limits = &call.environment.limits;
         let state = instance.data();
-        let denied = state.memory.denied.then_some(state.memory.limit);
+        let mut frames = Vec::new();
         let mut result = match outcome {
             None => Err(Fault::Replaced(self.config.call.drain)),
-            Some(Err(_)) => Err(Fault::Deadline { limit: call.time }),
-            Some(Ok(Err(error))) => Err(self.fault(&error, denied, &call)),
+            Some(Err(_)) => Err(Fault::Deadline { limit: budget.time }),
+            Some(Ok(Err(error))) => {
+                let denied = state.memory.denied.then_some(state.memory.limit);
+                let (fault, running) = Fault::of_error(&error, denied, limits.answer);
+                frames = running;
+                Err(fault)
+            }
             Some(Ok(Ok((Err(failure),)))) => Err(Fault::of_failure(failure, F::NAME)),
             Some(Ok(Ok((Ok(answer),)))) => Ok(answer),
         };
-        let sent = state.sender.sent();
+        let (cpu, memory, sent) = (call.pace.used(), state.memory.used, state.sender.sent());
         self.keep_log(instance.data_mut(), result.as_mut().err());
-        Ended { result, sent }
+        let spent = Spent { budget: Some(budget), queued, cpu, memory, sent, frames };
+        Ended { result, spent, most: limits.answer }
     }
 
-    /// A place in the pool, and from when on the call's time counts. Nobody waits for it but a call without effects, which
-    /// has no caller, and whose time begins when it has its place.
-    async fn slot(&self, call: &Call<'_>) -> Result<(SemaphorePermit<'_>, Instant), Fault> {
-        let busy = || Fault::Busy("guest.instances");
-        if let Ok(slot) = self.slots.try_acquire() {
-            return Ok((slot, call.began));
-        }
+    /// A place for the call and one in the pool, and from when on the call's time counts. A call without effects has no caller:
+    /// it may wait longer, and its time begins when it has its place.
+    async fn enter<'a>(
+        &'a self,
+        call: &Call<'a>,
+        budget: Budget,
+    ) -> Result<((Place<'a>, SemaphorePermit<'a>), Instant), Fault> {
         if call.environment.effects.scratch().is_none() {
-            return Err(busy());
+            let entered = call.lane.enter(&self.slots, call.began + budget.time).await?;
+            return Ok((entered, call.began));
         }
-        let slot = tokio::time::timeout(SLOT_WAIT, self.slots.acquire()).await;
-        let slot = slot.ok().and_then(Result::ok).ok_or_else(busy)?;
-        Ok((slot, Instant::now()))
+        let entered = call.lane.enter_patiently(&self.slots, SLOT_WAIT).await?;
+        Ok((entered, Instant::now()))
     }
 
-    fn instance(&self, call: &Call<'_>, deadline: Instant) -> Instance<CallState> {
+    fn instance(&self, call: &Call<'_>, budget: Budget, deadline: Instant) -> Instance<CallState> {
+        let (limits, guest) = (&call.environment.limits, &self.config.guest);
         let mut instance = Instance::new(&self.engine, CallState::new(self, call, deadline));
-        instance.limiter(|state| &mut state.memory);
-        instance.set_hostcall_fuel(self.config.call.answer.len());
+        instance.limiter(|state| {
+            state.failpoint("memory-grow");
+            &mut state.memory
+        });
+        instance.set_hostcall_fuel(guest.host_call_fuel.len().max(limits.answer));
+        instance.set_max_component_handles(guest.handles);
         instance.set_epoch_deadline(1);
-        instance.epoch_deadline_callback(move |_| {
+        call.pace.restart();
+        let (pace, slice) = (Arc::clone(call.pace), guest.slice);
+        instance.epoch_deadline_callback(move |store| {
+            store.data().failpoint("epoch");
+            let used = pace.used_now();
+            if used >= budget.cpu {
+                return Err(Fault::Cpu { limit: budget.cpu }.into());
+            }
             if Instant::now() >= deadline {
-                return Err(Fault::Deadline { limit: Duration::ZERO }.into());
+                return Err(Fault::Deadline { limit: budget.time }.into());
+            }
+            if used >= slice {
+                pace.burn();
             }
             // The engine's own yield wakes itself, so that tokio never polls for I/O beside a busy guest; measured, a
             // neighbour then waits seconds instead of milliseconds.
             Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
         });
         instance
-    }
-
-    fn fault(&self, error: &wasmtime::Error, denied: Option<usize>, call: &Call<'_>) -> Fault {
-        match Fault::of_error(error, denied, self.config.call.answer.len()) {
-            Fault::Deadline { .. } => Fault::Deadline { limit: call.time },
-            fault => fault,
-        }
     }
 
     /// Hands the guest's lines to the journal, with no secret in them, nor in what the guest says of its failure.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::scratch::{Scratch, Under};
 use super::state::Environment;
-use crate::config::Config;
 use crate::store::{Quota, Store, StoreError};
 
 /// A channel's pairs. See the operations of [`Store`] that are called alike.
@@ -16,11 +15,11 @@ pub(super) struct Pairs {
 }
 
 impl Pairs {
-    pub(super) fn new(store: Store, config: &Config, environment: &Environment) -> Self {
+    pub(super) fn new(store: Store, environment: &Environment) -> Self {
         Self {
             store,
             channel: Arc::clone(&environment.channel),
-            quota: Quota::from(&config.key_value),
+            quota: environment.limits.quota,
             scratch: environment.effects.scratch().cloned(),
         }
     }

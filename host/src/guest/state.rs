@@ -12,12 +12,13 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::engine::Runtime;
+use super::failpoint::failpoint;
 use super::imports::logging::{clean, cut};
 use super::instance::Call;
+use super::limits::Limits;
 use super::outbound::{HostPattern, Sender};
 use super::pairs::Pairs;
 use super::scratch::Effects;
-use crate::config::Config;
 use crate::store::{Grants, SecretRef};
 
 /// What a release gives to its guests, the same for every call.
@@ -33,6 +34,8 @@ pub struct Environment {
     pub hosts: Vec<HostPattern>,
     /// The secrets that may be put into its requests.
     pub secrets: Vec<SecretRef>,
+    /// How much each of its calls may use.
+    pub limits: Limits,
     /// Where what its guests do goes.
     pub effects: Effects,
 }
@@ -75,7 +78,7 @@ pub(super) struct Log {
 pub(super) struct CallState {
     pub(super) call_id: String,
     pub(super) environment: Arc<Environment>,
-    pub(super) config: Arc<Config>,
+    pub(super) log_line: usize,
     pub(super) pairs: Pairs,
     pub(super) body: Body,
     pub(super) deadline: Instant,
@@ -91,24 +94,27 @@ pub(super) struct CallState {
 impl CallState {
     pub(super) fn new(runtime: &Runtime, call: &Call<'_>, deadline: Instant) -> Self {
         let mut table = ResourceTable::new();
-        // Pollables, streams and fields of one call; the engine's own default is a million.
-        table.set_max_capacity(4096);
+        table.set_max_capacity(runtime.config.guest.resources);
         let environment = call.environment;
         Self {
             call_id: call.id.to_owned(),
             environment: Arc::clone(environment),
-            config: Arc::clone(&runtime.config),
-            pairs: Pairs::new(runtime.store.clone(), &runtime.config, environment),
+            log_line: runtime.config.guest.log_line.len(),
+            pairs: Pairs::new(runtime.store.clone(), environment),
             body: call.body.clone(),
             deadline,
             log: Log::default(),
-            memory: MemoryLimit { limit: call.memory, denied: false },
+            memory: MemoryLimit { limit: environment.limits.memory, used: 0, denied: false },
             table,
             sender: Sender::new(&runtime.outbound, Arc::clone(environment), runtime.store.clone(), deadline),
             wasi: None,
             http: None,
             stderr: None,
         }
+    }
+
+    pub(super) fn failpoint(&self, point: &str) {
+        failpoint(&self.environment.channel, point);
     }
 
     /// Everything that the guest wrote: its log, and what it printed, its panic message among it.
@@ -124,10 +130,10 @@ impl CallState {
                 cut: false,
             }));
             if let Some(last) = lines.last_mut() {
-                last.cut |= bytes.len() >= self.config.guest.log_bytes.len();
+                last.cut |= bytes.len() >= self.environment.limits.log_bytes;
             }
         }
-        let limit = self.config.guest.log_line.len();
+        let limit = self.log_line;
         lines.extend(self.sender.take_refused().iter().map(|text| Line::of_ours(cut(text, limit).to_owned())));
         if self.log.dropped > 0 {
             let message = format!("{} more lines were dropped (guest.log-lines, guest.log-bytes)", self.log.dropped);
@@ -137,15 +143,20 @@ impl CallState {
     }
 }
 
-/// The linear memory that a guest may have. The pool has its own limit; a release's may be lower.
+/// The linear memory that a guest may have, all its memories together. The pool has its own limit on each.
 pub(super) struct MemoryLimit {
     pub(super) limit: usize,
+    pub(super) used: usize,
     pub(super) denied: bool,
 }
 
 impl ResourceLimiter for MemoryLimit {
-    fn memory_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> Result<bool> {
-        let allowed = desired <= self.limit;
+    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> Result<bool> {
+        let used = self.used.saturating_add(desired.saturating_sub(current));
+        let allowed = used <= self.limit;
+        if allowed {
+            self.used = used;
+        }
         self.denied |= !allowed;
         Ok(allowed)
     }
@@ -158,8 +169,9 @@ impl ResourceLimiter for MemoryLimit {
 impl WasiView for CallState {
     /// Most calls never ask for it, so it is made when one does.
     fn ctx(&mut self) -> WasiCtxView<'_> {
+        self.failpoint("wasi");
         let stderr = &mut self.stderr;
-        let (log_bytes, random) = (self.config.guest.log_bytes.len(), self.config.guest.random.0);
+        let (log_bytes, random) = (self.environment.limits.log_bytes, self.environment.limits.random);
         let ctx = self.wasi.get_or_insert_with(|| {
             let pipe = stderr.insert(MemoryOutputPipe::new(log_bytes));
             let mut builder = WasiCtx::builder();
@@ -172,6 +184,7 @@ impl WasiView for CallState {
 
 impl WasiHttpView for CallState {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
+        self.failpoint("http-send");
         let ctx = self.http.get_or_insert_with(|| Box::new(WasiHttpCtx::new()));
         WasiHttpCtxView { ctx, table: &mut self.table, hooks: &mut self.sender }
     }

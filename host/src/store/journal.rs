@@ -31,6 +31,41 @@ pub struct CallRecord {
     pub duration_us: u64,
     /// What the caller was not told.
     pub detail: Option<String>,
+    /// What it used; absent when no component was asked.
+    #[serde(flatten)]
+    pub used: Option<Used>,
+    /// What its limits were and where it was, when it failed.
+    pub trace: Option<Trace>,
+    /// The id that the caller's HTTP request had.
+    pub request_id: Option<String>,
+}
+
+/// What a call used of its limits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Used {
+    /// Processor time, in microseconds.
+    pub cpu_us: u64,
+    /// Linear memory, in bytes.
+    pub memory: u64,
+    /// The wait for its place, in microseconds.
+    pub queued_us: u64,
+    /// Requests to the outside.
+    pub requests: u32,
+}
+
+/// Where a failed call was, for the author of its component.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trace {
+    /// The whole time that it had, in milliseconds.
+    pub time_ms: u64,
+    /// The processor time that it had, in milliseconds.
+    pub cpu_ms: u64,
+    /// The memory that it had, in bytes.
+    pub memory: u64,
+    /// The requests to the outside that it had.
+    pub requests: u32,
+    /// The component's functions that were running, the innermost first.
+    pub frames: Vec<String>,
 }
 
 /// One line that a component logged.
@@ -123,9 +158,13 @@ impl Store {
 
 pub(super) fn insert_call(db: &Connection, call: &CallRecord) -> Result<(), StoreError> {
     let mut row = db.prepare_cached(
-        "INSERT INTO call (id, channel, release, action, outcome, code, status, started, duration_us, detail)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO call (id, channel, release, action, outcome, code, status, started, duration_us, detail, cpu_us,
+                           memory, queued_us, requests, trace, request_id)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )?;
+    let trace = call.trace.as_ref().map(serde_json::to_string).transpose();
+    let trace = trace.map_err(|error| StoreError::Database(error.to_string()))?;
+    let used = call.used.as_ref();
     row.execute(params![
         call.id,
         call.channel,
@@ -137,6 +176,12 @@ pub(super) fn insert_call(db: &Connection, call: &CallRecord) -> Result<(), Stor
         call.started,
         call.duration_us.cast_signed(),
         call.detail,
+        used.map(|used| used.cpu_us.cast_signed()),
+        used.map(|used| used.memory.cast_signed()),
+        used.map(|used| used.queued_us.cast_signed()),
+        used.map(|used| used.requests),
+        trace,
+        call.request_id,
     ])?;
     Ok(())
 }
@@ -171,7 +216,22 @@ fn read_call(row: &Row<'_>) -> rusqlite::Result<CallRecord> {
         started: row.get("started")?,
         duration_us: row.get::<_, i64>("duration_us")?.cast_unsigned(),
         detail: row.get("detail")?,
+        used: read_used(row)?,
+        // One that cannot be read is none: it is told to people, and nothing else depends on it.
+        trace: row.get::<_, Option<String>>("trace")?.and_then(|text| serde_json::from_str(&text).ok()),
+        request_id: row.get("request_id")?,
     })
+}
+
+fn read_used(row: &Row<'_>) -> rusqlite::Result<Option<Used>> {
+    let Some(cpu_us) = row.get::<_, Option<i64>>("cpu_us")? else { return Ok(None) };
+    let amount = |column| row.get::<_, Option<i64>>(column).map(|value| value.unwrap_or_default().cast_unsigned());
+    Ok(Some(Used {
+        cpu_us: cpu_us.cast_unsigned(),
+        memory: amount("memory")?,
+        queued_us: amount("queued_us")?,
+        requests: row.get::<_, Option<u32>>("requests")?.unwrap_or_default(),
+    }))
 }
 
 fn read_lines(db: &Connection, query: &str, params: impl rusqlite::Params) -> Result<Vec<LoggedLine>, StoreError> {

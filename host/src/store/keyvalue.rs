@@ -9,7 +9,7 @@ use crate::config;
 const LONGEST_KEY: u64 = 1024;
 
 /// How much a channel may keep.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quota {
     /// Bytes of one value.
     pub value: u64,

@@ -40,7 +40,7 @@ use node_key::NodeKey;
 use writer::{Bell, Bells, Writer};
 
 pub use error::StoreError;
-pub use journal::{CallRecord, LogLine, LoggedLine};
+pub use journal::{CallRecord, LogLine, LoggedLine, Trace, Used};
 pub use keys::{generate_key, new_id};
 pub use keyvalue::{Quota, Usage, incremented};
 pub use queue::{Attempt, Enqueued, Event, Leased, QueueDepth, QueuedEvent};

@@ -4,27 +4,31 @@
 //! the table they began with, the next one sees the new one, and nobody waits for anybody.
 //!
 //! What changes between two tables is not in the table but behind its releases: who is in ([`traffic`](Traffic)), how they do
-//! ([`Health`]), what rests ([`Breakers`]). A release that stays keeps all three.
+//! ([`Health`], [`Headroom`]), what rests ([`Breakers`]). A release that stays keeps all of it.
 
 mod breaker;
 mod canary;
+mod headroom;
 mod health;
+mod notice;
 mod traffic;
 mod work;
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
+use crate::config::FailureMode;
 use crate::guest::{Environment, Lane, Plugin};
 use crate::store::{Digest, KeyKind, KeyRecord, Mode, Timestamp};
 
 pub use breaker::{Breakers, OpenBreaker};
 pub use canary::Canary;
+pub use headroom::{Headroom, Tight};
 pub use health::{Health, Score};
+pub use notice::Notice;
 pub use traffic::{Running, Traffic};
 pub use work::Work;
 
@@ -51,6 +55,10 @@ pub struct Channel {
     pub keys: Keys,
     /// Its places; the same over all its releases.
     pub lane: Arc<Lane>,
+    /// Which of the calls that were turned away the log has been told of; the same over all its releases.
+    pub notice: Arc<Notice>,
+    /// How its callers are told that a call failed.
+    pub failure_mode: FailureMode,
     /// The release that answers.
     pub release: Option<Arc<Release>>,
     /// The release that answers a share of the calls in its stead.
@@ -82,18 +90,14 @@ pub struct Release {
     pub plugin: Arc<Plugin>,
     /// What its guests are given.
     pub environment: Arc<Environment>,
-    /// Bytes of linear memory.
-    pub memory: usize,
-    /// Its own limit on the time of a call.
-    pub deadline: Option<Duration>,
-    /// Calls at the same time.
-    pub in_flight: u32,
     /// The origin of the platform's pages.
     pub platform_origin: Option<String>,
     /// Its calls that are under way.
     pub traffic: Traffic,
     /// How its calls ended.
     pub health: Health,
+    /// How close they came to its limits.
+    pub headroom: Headroom,
     /// What is not called at present.
     pub breakers: Breakers,
 }

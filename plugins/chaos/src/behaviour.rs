@@ -24,6 +24,10 @@ pub enum Behaviour {
     Recurse,
     /// `grow`: takes memory until there is none, then traps.
     Grow,
+    /// `work`: computes for so many thousand `turns`, then answers.
+    Work,
+    /// `hold`: takes so many `pages` of 64 KiB, then answers with how many it has.
+    Hold,
     /// `sleep`: sleeps `sleep_ms` milliseconds, then answers.
     Sleep,
     /// `fetch`: gets `url`, with `header` and so many `times`, and answers with the last status, or with the error's text.
@@ -33,6 +37,8 @@ pub enum Behaviour {
     Repeat,
     /// `recall`: logs what `repeat` has kept, and panics with it.
     Recall,
+    /// `forward`: calls the host's functions as the bytes in the request's member `script` say, then answers, legally or not.
+    Forward,
     /// `count`: counts its calls in the key-value store, and answers with their number.
     Count,
     /// `flood-log`: logs `lines` lines of a kilobyte, then answers.
@@ -69,10 +75,13 @@ impl FromStr for Behaviour {
             "spin" => Self::Spin,
             "recurse" => Self::Recurse,
             "grow" => Self::Grow,
+            "work" => Self::Work,
+            "hold" => Self::Hold,
             "sleep" => Self::Sleep,
             "fetch" => Self::Fetch,
             "repeat" => Self::Repeat,
             "recall" => Self::Recall,
+            "forward" => Self::Forward,
             "count" => Self::Count,
             "flood-log" => Self::FloodLog,
             "huge-answer" => Self::HugeAnswer,
@@ -101,11 +110,13 @@ impl Behaviour {
     #[expect(clippy::disallowed_methods, clippy::panic, reason = "to sleep and to panic is what it may be told")]
     pub fn perform(self, context: &CallContext) -> Result<String, Failure> {
         match self {
-            Self::Answer | Self::HugeAnswer | Self::IllegalAnswer => {}
+            Self::Answer | Self::HugeAnswer | Self::IllegalAnswer | Self::Forward => {}
             Self::Trap => trap(),
             Self::Spin => spin(),
             Self::Recurse => return Ok(recurse(0).to_string()),
             Self::Grow => grow(),
+            Self::Work => work(config::parse("turns")?.unwrap_or(1000)),
+            Self::Hold => return Ok(hold(config::parse("pages")?.unwrap_or(1))),
             Self::Sleep => {
                 let milliseconds = config::parse("sleep_ms")?.unwrap_or(60_000);
                 std::thread::sleep(Duration::from_millis(milliseconds));
@@ -158,6 +169,21 @@ fn spin() -> ! {
     loop {
         turns = black_box(turns.wrapping_add(1));
     }
+}
+
+fn work(turns: u64) {
+    let mut sum = 0_u64;
+    for turn in 0..turns * 1000 {
+        sum = black_box(sum.wrapping_add(turn));
+    }
+}
+
+fn hold(pages: usize) -> String {
+    #[cfg(target_arch = "wasm32")]
+    let got = if core::arch::wasm32::memory_grow::<0>(pages) == usize::MAX { 0 } else { pages };
+    #[cfg(not(target_arch = "wasm32"))]
+    let got = pages;
+    format!("{got} more pages")
 }
 
 #[expect(unconditional_recursion, reason = "the stack is meant to end")]

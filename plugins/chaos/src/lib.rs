@@ -4,6 +4,7 @@
 
 mod answers;
 mod behaviour;
+mod forward;
 mod illegal;
 
 pub use behaviour::Behaviour;
@@ -22,6 +23,10 @@ fn behave<A: Answer>(context: &CallContext, answer: impl FnOnce(String) -> A) ->
         Behaviour::HugeAnswer => {
             let megabytes = wharf_sdk::config::parse("megabytes")?.unwrap_or(32);
             Ok(answer("chaos! ".repeat((megabytes << 20) / 7)))
+        }
+        Behaviour::Forward => {
+            let (note, illegal) = forward::forward();
+            Ok(if illegal { answer(note).illegal() } else { answer(note) })
         }
         other => other.perform(context).map(answer),
     }

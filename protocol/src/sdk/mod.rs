@@ -99,4 +99,6 @@ pub trait Request {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;

@@ -167,11 +167,11 @@ proptest! {
     }
 }
 
-fn page(orders: Vec<SalesOrder>) -> OrderPage {
+pub(super) fn page(orders: Vec<SalesOrder>) -> OrderPage {
     OrderPage { next_page_token: String::new(), orders }
 }
 
-fn good_order() -> SalesOrder {
+pub(super) fn good_order() -> SalesOrder {
     use proptest::strategy::ValueTree;
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let mut order = order().new_tree(&mut runner).unwrap().current();

@@ -9,40 +9,40 @@ use crate::host::{Host, TEST_KEY, sdk_body, sdk_url, wait_for};
 use crate::wire::{Answer, agent, try_send};
 
 /// One call, ready to be made again and again.
-pub(super) struct Call {
+pub(crate) struct Call {
     url: String,
     body: String,
 }
 
 impl Call {
     /// A call of an SDK interaction.
-    pub(super) fn sdk(host: &Host, channel: &str, interaction: &str, payload: &Value) -> Self {
+    pub(crate) fn sdk(host: &Host, channel: &str, interaction: &str, payload: &Value) -> Self {
         Self { url: sdk_url(&host.edge, channel, interaction), body: sdk_body(TEST_KEY, interaction, payload) }
     }
 }
 
 /// Somebody who calls over one connection.
-pub(super) struct Caller {
+pub(crate) struct Caller {
     agent: ureq::Agent,
 }
 
 impl Caller {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { agent: agent() }
     }
 
     /// Makes a call, which must be answered.
-    pub(super) fn make(&self, call: &Call) -> Answer {
+    pub(crate) fn make(&self, call: &Call) -> Answer {
         try_send(&self.agent, "POST", &call.url, &[], call.body.as_bytes())
             .unwrap_or_else(|error| panic!("{}: {error}", call.url))
     }
 }
 
 /// What one of several callers does again and again; the number is its own to remember.
-pub(super) type Habit<'a> = &'a (dyn Fn(&Caller, &mut u64) + Sync);
+pub(crate) type Habit<'a> = &'a (dyn Fn(&Caller, &mut u64) + Sync);
 
 /// Does `work` while callers follow their habits; gives what came of it and how long each call took, in order of length.
-pub(super) fn under_load<T>(habits: &[Habit<'_>], work: impl FnOnce() -> T) -> (T, Vec<Duration>) {
+pub(crate) fn under_load<T>(habits: &[Habit<'_>], work: impl FnOnce() -> T) -> (T, Vec<Duration>) {
     struct Over<'a>(&'a AtomicBool);
     impl Drop for Over<'_> {
         fn drop(&mut self) {
@@ -75,7 +75,7 @@ pub(super) fn under_load<T>(habits: &[Habit<'_>], work: impl FnOnce() -> T) -> (
 }
 
 /// Lets callers go on for so long.
-pub(super) fn for_a_while(time: Duration) {
+pub(crate) fn for_a_while(time: Duration) {
     let until = Instant::now() + time;
     while let Some(left) = until.checked_duration_since(Instant::now()) {
         std::thread::park_timeout(left);
@@ -85,14 +85,14 @@ pub(super) fn for_a_while(time: Duration) {
 /// Which of alternating releases answered: swaps are counted, an answer tells whether an even or an odd number was made,
 /// and a caller never hears of fewer than before.
 #[derive(Default)]
-pub(super) struct Counted {
+pub(crate) struct Counted {
     begun: AtomicU64,
     done: AtomicU64,
 }
 
 impl Counted {
     /// Counts a swap around its request: from here on its release may answer, afterwards no other may.
-    pub(super) fn swap<T>(&self, request: impl FnOnce() -> T) -> T {
+    pub(crate) fn swap<T>(&self, request: impl FnOnce() -> T) -> T {
         self.begun.fetch_add(1, SeqCst);
         let answer = request();
         self.done.fetch_add(1, SeqCst);
@@ -100,7 +100,7 @@ impl Counted {
     }
 
     /// Makes a call whose answer tells whether the number of swaps was odd, and holds it against what may have answered.
-    pub(super) fn hold(&self, memory: &mut u64, call: impl FnOnce() -> bool) {
+    pub(crate) fn hold(&self, memory: &mut u64, call: impl FnOnce() -> bool) {
         let replaced_before = self.done.load(SeqCst);
         let odd = call();
         let most = self.begun.load(SeqCst);

@@ -7,7 +7,7 @@ mod breakers;
 mod canary;
 mod drain;
 mod kills;
-mod load;
+pub(crate) mod load;
 mod returns;
 mod swaps;
 
@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use crate::host::Host;
 
-/// How often something is done: usually, or in the long form (`cargo xtask test --long`).
+/// How often something is done: usually, or in the long form (`cargo xtask soak`).
 pub(crate) fn rounds(usual: u64, long: u64) -> u64 {
     if std::env::var_os("WHARF_TEST_LONG").is_some() { long } else { usual }
 }

@@ -1,5 +1,7 @@
 //! `wharf.toml`: what a release is made of beside its component, kept beside the plugin's source.
 
+#[cfg(test)]
+mod fuzz;
 mod preflight;
 
 use std::collections::BTreeMap;
@@ -9,7 +11,7 @@ use std::path::Path;
 use toml::{Table, Value};
 
 use super::Failure;
-use crate::config::Size;
+use crate::config::{Limit, Unit};
 use crate::control::Spec;
 
 /// The name that is looked for beside a component.
@@ -106,21 +108,17 @@ impl Reader<'_> {
     fn limits(&mut self, value: Value, spec: &mut Spec) {
         for (key, value) in self.table("limits", value) {
             let path = format!("limits.{key}");
-            match key.as_str() {
-                "memory" => {
-                    let size = self.read(&path, &value, "a size such as \"32MiB\"", |text| text.parse::<Size>().ok());
-                    spec.limits.memory = size.map(Size::bytes);
-                }
-                "deadline" => {
-                    let time =
-                        self.read(&path, &value, "a time such as \"5s\"", |text| humantime::parse_duration(text).ok());
-                    spec.limits.deadline_ms = time.and_then(|time| u64::try_from(time.as_millis()).ok());
-                }
-                "in-flight" => match value.as_integer().and_then(|number| u32::try_from(number).ok()) {
-                    Some(places) => spec.limits.in_flight = Some(places),
-                    None => self.wrong(&path, "expected a number of calls, such as 8"),
-                },
-                _ => self.unknown(&path, "memory, deadline, in-flight"),
+            let Ok(limit) = key.parse::<Limit>() else {
+                self.unknown(&path, &Limit::ALL.map(Limit::name).join(", "));
+                continue;
+            };
+            // Numbers of pieces need no quotes; sizes and times have their unit.
+            let value = match value {
+                Value::Integer(number) if limit.unit() == Unit::Count => Value::String(number.to_string()),
+                other => other,
+            };
+            if let Some(read) = self.read(&path, &value, limit.expects(), |text| limit.read(text)) {
+                spec.limits.set(limit, Some(read));
             }
         }
     }
@@ -197,6 +195,8 @@ mod tests {
             memory = "32MiB"
             deadline = "5s"
             in-flight = 8
+            queue-wait = "20ms"
+            value = "1KiB"
         "#;
         let Manifest { name, spec } = read("wharf.toml", text).unwrap();
         assert_eq!(name.as_deref(), Some("shop"));
@@ -204,7 +204,7 @@ mod tests {
             "config": {"text": "a", "number": "20", "share": "0.5", "on": "true"},
             "grants": {"hosts": ["api.example.com"], "key_value": false},
             "secrets": ["API_KEY"],
-            "limits": {"memory": 32 * 1024 * 1024, "deadline_ms": 5000, "in_flight": 8},
+            "limits": {"memory": 32 * 1024 * 1024, "deadline_ms": 5000, "in_flight": 8, "queue_wait_ms": 20, "value": 1024},
             "platform_origin": "https://app.example.com",
             "note": "", "activate": true, "skip_preflight": false, "wait": true,
             "preflight": {"replies": [], "cases": []},

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 
 use super::body::{self, Incoming};
 use super::problem::Problem;
@@ -67,6 +68,14 @@ pub(super) fn from_json<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result
         let place = if path == "." { String::new() } else { format!(" at {path}") };
         Problem::malformed(format!("{what} is not the expected JSON{place}: {}", error.inner()))
     })
+}
+
+/// A member that is there, be it `null`.
+#[expect(clippy::option_option, reason = "absent and null mean different things")]
+pub(super) fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 /// The pairs of a query.

@@ -1,19 +1,23 @@
 //! Channels and their keys.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::ask::Ask;
+use super::ask::{Ask, given};
 use super::body::Incoming;
 use super::problem::Problem;
 use super::{Outcome, json, ok};
+use crate::config::{FailureMode, Limit};
+use crate::control::limits::{self, Effective};
 use crate::control::names;
 use crate::control::tokens::url_safe_key;
 use crate::store::{
-    Canary, Channel, Digest, KeyKind, KeyRecord, Mode, NewChannel, StoreError, Timestamp, Watch, generate_key,
+    Canary, Channel, Digest, KeyKind, KeyRecord, LimitOverrides, Mode, NewChannel, StoreError, Timestamp, Watch,
+    generate_key,
 };
 
 /// How long the old key stays valid when nobody says: long enough for a platform to be told the new one.
@@ -32,6 +36,13 @@ struct View<'a> {
     canary: Option<Canary>,
     /// When a new release is taken back, where that differs from the node's own.
     watch: &'a Watch,
+    /// Its own limits, in place of the node's.
+    limits: &'a LimitOverrides,
+    /// How its callers are told of a failure, where that differs from the node's own.
+    failure_mode: Option<FailureMode>,
+    /// All limits as they hold for the release that answers. Of one channel only: a list would be mostly this.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    effective_limits: Vec<Effective>,
     /// Changes with every change of its releases; a later change may name it as what it expects.
     revision: u64,
     digest: Option<Digest>,
@@ -60,6 +71,9 @@ impl<'a> View<'a> {
             previous: channel.previous,
             canary: channel.canary,
             watch: &channel.watch,
+            limits: &channel.limits,
+            failure_mode: channel.failure_mode,
+            effective_limits: Vec::new(),
             revision: channel.revision,
             digest,
             created: channel.created,
@@ -84,7 +98,9 @@ pub(super) fn show(ask: &Ask) -> Outcome {
 
 fn view(ask: &Ask, channel: &Channel) -> Outcome {
     let release = channel.active.map(|number| ask.control.store.release(&channel.name, number)).transpose()?.flatten();
-    ok(&View::new(channel, release.map(|release| release.spec.digest)))
+    let asked = release.as_ref().map(|release| release.spec.limits.clone()).unwrap_or_default();
+    let effective_limits = limits::effective(&ask.control.config, &channel.limits, &asked);
+    ok(&View { effective_limits, ..View::new(channel, release.map(|release| release.spec.digest)) })
 }
 
 #[derive(Deserialize)]
@@ -127,6 +143,12 @@ struct Change {
     mode: Option<Mode>,
     hosts: Option<Vec<String>>,
     watch: Option<Watch>,
+    /// By their names in JSON; `null` gives one back to the node. Those that are not named stay.
+    limits: Option<BTreeMap<String, Option<u64>>>,
+    /// `null` = as the node; absent = as it is.
+    #[serde(default, deserialize_with = "given")]
+    #[expect(clippy::option_option, reason = "absent and null mean different things")]
+    failure_mode: Option<Option<FailureMode>>,
 }
 
 pub(super) async fn change(ask: &Ask, body: &mut Incoming) -> Outcome {
@@ -135,6 +157,7 @@ pub(super) async fn change(ask: &Ask, body: &mut Incoming) -> Outcome {
     if let Some(watch) = &change.watch {
         check_watch(watch)?;
     }
+    let limits = changed_limits(ask, change.limits.unwrap_or_default())?;
     let mut channel = ask.channel()?.clone();
     if let Some(hosts) = change.hosts {
         // Host names are shared by all channels of the node.
@@ -151,8 +174,16 @@ pub(super) async fn change(ask: &Ask, body: &mut Incoming) -> Outcome {
     if let Some(watch) = change.watch {
         channel = ask.control.store.set_watch(&channel.name, watch).await?;
     }
+    if !limits.is_empty() {
+        channel = ask.control.store.set_limits(&channel.name, limits).await?;
+    }
+    if let Some(mode) = change.failure_mode {
+        channel = ask.control.store.set_failure_mode(&channel.name, mode).await?;
+    }
     ask.control.publish().await?;
-    tracing::info!(who = ask.who.name, channel = channel.name, mode = %channel.mode, hosts = ?channel.hosts, "changed a channel");
+    let limits: Vec<_> = channel.limits.iter().map(|(limit, value)| format!("{limit} {}", limit.show(value))).collect();
+    let (who, name, limits) = (&ask.who.name, &channel.name, limits.join(", "));
+    tracing::info!(who, channel = name, mode = %channel.mode, hosts = ?channel.hosts, limits, "changed a channel");
     view(ask, &channel)
 }
 
@@ -195,6 +226,20 @@ fn check_watch(watch: &Watch) -> Result<(), Problem> {
     let wrong: Vec<_> =
         wrong.iter().filter(|wrong| wrong.1).map(|(key, _, range)| format!("{key}: expected {range}")).collect();
     if wrong.is_empty() { Ok(()) } else { Err(Problem::malformed(wrong.join("; "))) }
+}
+
+/// The limits that are to change, each in its range.
+fn changed_limits(ask: &Ask, wish: BTreeMap<String, Option<u64>>) -> Result<Vec<(Limit, Option<u64>)>, Problem> {
+    let named = |(field, value): (String, Option<u64>)| match Limit::of_field(&field) {
+        Some(limit) => Ok((limit, value)),
+        None => {
+            let known = Limit::ALL.map(Limit::field).join(", ");
+            Err(Problem::malformed(format!("limits.{field}: there is no such limit; there are {known}")))
+        }
+    };
+    let changes = wish.into_iter().map(named).collect::<Result<Vec<_>, _>>()?;
+    limits::check(&ask.control.config, &changes).map_err(Problem::malformed)?;
+    Ok(changes)
 }
 
 fn check_hosts(hosts: &[String]) -> Result<(), Problem> {

@@ -1,8 +1,8 @@
 //! The node as a whole: how it is, and its metrics.
 
 use std::fmt;
-use std::sync::PoisonError;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, PoisonError};
 
 use http::StatusCode;
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
@@ -20,7 +20,7 @@ use super::{Answer, Outcome, breakers, ok};
 use crate::control::Control;
 use crate::control::watch::Trial;
 use crate::store::{Digest, Receipt, Share, StoreError};
-use crate::table::{Channel, Score, Table};
+use crate::table::{Channel, Release, Score, Table, Tight};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -33,6 +33,12 @@ struct ChannelStatus<'a> {
     digest: Option<Digest>,
     in_flight: u32,
     in_flight_free: usize,
+    /// Calls that wait for a place.
+    queued: u32,
+    /// Calls that were turned away since the start: too fast, or too many at the same time.
+    turned_away: u64,
+    /// Limits that a release comes close to.
+    tight: Vec<TightLimit>,
     /// The release that answers a share of the calls.
     canary: Option<CanaryStatus>,
     /// A new release or a canary that is watched, and how it does.
@@ -41,6 +47,22 @@ struct ChannelStatus<'a> {
     breakers: Vec<breakers::View>,
     /// The last change of what answers, if the node made it itself.
     returned: Option<Receipt>,
+}
+
+#[derive(Serialize)]
+struct TightLimit {
+    release: u64,
+    #[serde(flatten)]
+    tight: Tight,
+}
+
+fn tight(channel: &Channel) -> Vec<TightLimit> {
+    let of = |release: &Arc<Release>| {
+        let number = release.number;
+        let tight = release.headroom.tight(release.health.score());
+        tight.into_iter().map(move |tight| TightLimit { release: number, tight })
+    };
+    channel.releases().flat_map(of).collect()
 }
 
 #[derive(Serialize)]
@@ -63,8 +85,11 @@ fn channel_status<'a>(
         active,
         release: release.map(|release| release.number),
         digest: release.map(|release| release.plugin.digest),
-        in_flight: release.map_or(control.config.call.in_flight, |release| release.in_flight),
+        in_flight: channel.lane.size(),
         in_flight_free: channel.lane.free(),
+        queued: channel.lane.waiting(),
+        turned_away: channel.lane.turned_away(),
+        tight: tight(channel),
         canary: channel.canary.as_ref().map(|canary| CanaryStatus {
             release: canary.release.number,
             share: canary.share,
@@ -146,17 +171,43 @@ fn own_metrics(control: &Control) -> Result<Registry, StoreError> {
         free.get_or_create(&label).set(channel.lane.free() as u64);
         answering.get_or_create(&label).set(channel.release.as_ref().map_or(0, |release| release.number));
     }
+    let (waiting, away) = queues(&table);
+    registry.register("channel_queued", "Calls that wait for a place", waiting);
+    registry.register(
+        "channel_turned_away",
+        "Calls that were turned away: too fast, or too many at the same time",
+        away,
+    );
     let metrics = Releases::of(&table);
     registry.register("release_calls", "Calls that a published release has taken", metrics.calls);
     registry.register("release_faults", "Calls that a published release has failed", metrics.faults);
     registry.register("release_in_flight", "Calls that are under way on a published release", metrics.in_flight);
+    registry.register(
+        "release_headroom",
+        "Calls of a published release that used more than 80 % of the limit",
+        metrics.headroom,
+    );
     registry.register("breakers_open", "Interactions that are not called at present", metrics.breakers);
     registry.register("channel_in_flight_free", "Calls that the channel could take at once", free);
     registry.register("channel_release", "Number of the release that answers; 0 = none", answering);
     Ok(registry)
 }
 
+/// Before the places of each channel: who waits, and who was turned away.
+fn queues(table: &Table) -> (Family<Labels, Gauge<u64, AtomicU64>>, Family<Labels, Counter<u64, AtomicU64>>) {
+    let (waiting, away) = (Family::default(), Family::default());
+    for channel in table.channels() {
+        let label = [("channel", channel.name.to_string())];
+        let waits: &Family<Labels, Gauge<u64, AtomicU64>> = &waiting;
+        waits.get_or_create(&label).set(channel.lane.waiting().into());
+        let turned: &Family<Labels, Counter<u64, AtomicU64>> = &away;
+        turned.get_or_create(&label).inc_by(channel.lane.turned_away());
+    }
+    (waiting, away)
+}
+
 type ReleaseLabels = [(&'static str, String); 2];
+type LimitLabels = [(&'static str, String); 3];
 
 /// What the published releases tell, by channel and number.
 #[derive(Default)]
@@ -165,6 +216,7 @@ struct Releases {
     faults: Family<ReleaseLabels, Gauge<u64, AtomicU64>>,
     in_flight: Family<ReleaseLabels, Gauge<u64, AtomicU64>>,
     breakers: Family<ReleaseLabels, Gauge<u64, AtomicU64>>,
+    headroom: Family<LimitLabels, Gauge<u64, AtomicU64>>,
 }
 
 impl Releases {
@@ -178,6 +230,11 @@ impl Releases {
                 metrics.faults.get_or_create(&label).set(score.faults);
                 metrics.in_flight.get_or_create(&label).set(release.traffic.in_flight());
                 metrics.breakers.get_or_create(&label).set(release.breakers.open().len() as u64);
+                let [channel, number] = label;
+                for (limit, over) in release.headroom.counts() {
+                    let label = [channel.clone(), number.clone(), ("limit", limit.to_owned())];
+                    metrics.headroom.get_or_create(&label).set(over);
+                }
             }
         }
         metrics

@@ -113,7 +113,7 @@ impl From<ControlError> for Problem {
                 let details = serde_json::to_value(report).ok();
                 Self { details, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "preflight-failed", message) }
             }
-            error @ ControlError::Task(_) => Self::internal(&error),
+            error @ (ControlError::Task(_) | ControlError::Panicked(_)) => Self::internal(&error),
         }
     }
 }

@@ -4,9 +4,9 @@ use bytes::Bytes;
 use http::{StatusCode, header};
 use http_body_util::{BodyDataStream, Full};
 use multer::Multipart;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
-use super::ask::{Ask, from_json};
+use super::ask::{Ask, from_json, given};
 use super::body::{self, Incoming};
 use super::problem::Problem;
 use super::{Outcome, json, ok};
@@ -211,11 +211,6 @@ struct Rollback {
     wait: Option<bool>,
     /// The `revision` of the channel as it was looked at.
     revision: Option<u64>,
-}
-
-#[expect(clippy::option_option, reason = "absent and null mean different things")]
-fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<u64>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
 }
 
 impl Activate {

@@ -9,7 +9,7 @@ mod spec;
 use std::sync::Arc;
 
 use super::{Control, ControlError, spec as release};
-use crate::guest::Plugin;
+use crate::guest::{Abandoned, Plugin};
 use crate::store::{PreflightMark, ReleaseSpec};
 
 pub use report::{DeclaredCase, FailedCase, Preflight};
@@ -23,23 +23,27 @@ impl Control {
     pub(super) async fn try_out(
         &self,
         channel: &str,
-        plugin: &Plugin,
+        plugin: &Arc<Plugin>,
         spec: &ReleaseSpec,
-        preflight: &SpecPreflight,
+        preflight: SpecPreflight,
     ) -> Result<Option<Preflight>, ControlError> {
         if spec.preflight == PreflightMark::Skipped {
             return Ok(None);
         }
         // The semaphore is never closed.
         let _place = self.trials.acquire().await.ok();
+        let own = self.store.channel(channel)?.map(|channel| channel.limits).unwrap_or_default();
+        let limits = self.runtime.limits(&own, &spec.limits);
         let trial = run::Trial {
-            config: &self.config,
-            runtime: &self.runtime,
-            plugin,
-            environment: release::environment(&Arc::from(channel), spec)?,
-            limits: &spec.limits,
+            config: Arc::clone(&self.config),
+            runtime: Arc::clone(&self.runtime),
+            plugin: Arc::clone(plugin),
+            environment: release::environment(&Arc::from(channel), spec, limits)?,
+            pace: Arc::default(),
         };
-        let report = run::run(trial, preflight).await;
+        // A component that computes must not hold the thread that answers administrators.
+        let (runtime, pace) = (Arc::clone(&self.runtime), Arc::clone(&trial.pace));
+        let report = runtime.carry(run::run(trial, preflight), pace, Abandoned::Dropped).await?;
         if report.is_passed() { Ok(Some(report)) } else { Err(ControlError::Preflight(Box::new(report))) }
     }
 }

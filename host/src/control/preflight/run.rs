@@ -14,24 +14,25 @@ use super::report::{self, DeclaredCase, FailedCase, Preflight};
 use super::{SpecCase, SpecPreflight};
 use crate::call::{self, Failed, Ids, Runner, Subject};
 use crate::config::Config;
-use crate::guest::{self, Body, Effects, Ended, Environment, Function, Lane, Plugin, Runtime, Scratch};
-use crate::store::{LimitOverrides, new_id};
+use crate::guest::{self, Body, Class, Effects, Ended, Environment, Function, Lane, Pace, Plugin, Runtime, Scratch};
+use crate::store::new_id;
 
 /// A component that is tried out, and what it would be given.
-pub(super) struct Trial<'a> {
-    pub(super) config: &'a Config,
-    pub(super) runtime: &'a Runtime,
-    pub(super) plugin: &'a Plugin,
+pub(super) struct Trial {
+    pub(super) config: Arc<Config>,
+    pub(super) runtime: Arc<Runtime>,
+    pub(super) plugin: Arc<Plugin>,
     pub(super) environment: Environment,
-    pub(super) limits: &'a LimitOverrides,
+    /// The processor time of the case that runs.
+    pub(super) pace: Arc<Pace>,
 }
 
 /// Runs the conformance cases, then the author's, over one scratch. Nothing outside changes, whatever the component does.
-pub(super) async fn run(trial: Trial<'_>, spec: &SpecPreflight) -> Preflight {
+pub(super) async fn run(trial: Trial, spec: SpecPreflight) -> Preflight {
     let began = Instant::now();
     let examples = examples::all();
     let cases = examples.len() + spec.cases.len();
-    let mut series = Series::new(trial, spec, began);
+    let mut series = Series::new(trial, &spec, began);
     for example in examples {
         let case = Case { name: example.name, call: example.call, body: example.body.to_owned(), spec: None };
         series.take(case).await;
@@ -55,15 +56,13 @@ struct Case<'a> {
     spec: Option<&'a SpecCase>,
 }
 
-struct Series<'a> {
-    config: &'a Config,
-    runtime: &'a Runtime,
-    plugin: &'a Plugin,
+struct Series {
+    config: Arc<Config>,
+    runtime: Arc<Runtime>,
+    plugin: Arc<Plugin>,
     environment: Arc<Environment>,
     scratch: Arc<Scratch>,
-    memory: usize,
-    /// The release's own limit on the time of a call.
-    deadline: Option<Duration>,
+    pace: Arc<Pace>,
     /// When the cases must be done.
     until: Instant,
     lane: Lane,
@@ -72,23 +71,20 @@ struct Series<'a> {
     report: Preflight,
 }
 
-impl<'a> Series<'a> {
-    fn new(trial: Trial<'a>, spec: &SpecPreflight, began: Instant) -> Self {
-        let Trial { config, runtime, plugin, environment, limits } = trial;
+impl Series {
+    fn new(trial: Trial, spec: &SpecPreflight, began: Instant) -> Self {
+        let Trial { config, runtime, plugin, environment, pace } = trial;
         let scratch = Arc::new(Scratch::new(spec.replies.clone()));
         let environment = Environment { effects: Effects::Scratch(Arc::clone(&scratch)), ..environment };
-        let memory = config.guest.memory.len();
-        let asked = limits.memory.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
         Self {
+            until: began + config.preflight.time,
+            lane: Lane::new(&environment.limits),
             config,
             runtime,
             plugin,
             environment: Arc::new(environment),
             scratch,
-            memory: asked.map_or(memory, |asked| asked.min(memory)),
-            deadline: limits.deadline_ms.map(Duration::from_millis),
-            until: began + config.preflight.time,
-            lane: Lane::new(1),
+            pace,
             never: CancellationToken::new(),
             stopped: false,
             report: Preflight::default(),
@@ -131,22 +127,21 @@ impl<'a> Series<'a> {
 
     /// The time that such a call has when it is live.
     fn time(&self, call: Call) -> Duration {
-        let limits = &self.config.call;
-        let time = match call {
-            Call::Sdk(_) => limits.sdk_deadline,
-            Call::Notification(kind) if kind.is_synchronous() => limits.notification_deadline,
-            Call::Notification(_) => limits.async_deadline,
+        let class = match call {
+            Call::Sdk(_) => Class::Sdk,
+            Call::Notification(kind) if kind.is_synchronous() => Class::Notification,
+            Call::Notification(_) => Class::Background,
         };
-        self.deadline.map_or(time, |own| own.min(time))
+        self.environment.limits.budget(class).time
     }
 
     async fn call(&self, id: &str, case: &Case<'_>, time: Duration) -> Result<Vec<u8>, Failed> {
         let body = Bytes::from(case.body.clone());
-        let runner = SandboxRunner { series: self, id };
+        let runner = SandboxRunner { series: self, id, time };
         let ids = |action| Ids { call: id, channel: &self.environment.channel, action };
         let kind = match case.call {
             Call::Sdk(interaction) => {
-                return call::sdk::answer(&runner, ids(interaction.name()), interaction, &body, time).await;
+                return call::sdk::answer(&runner, ids(interaction.name()), interaction, &body).await;
             }
             Call::Notification(kind) => kind,
         };
@@ -154,10 +149,10 @@ impl<'a> Series<'a> {
         let ids = ids(notification.event_type.as_str());
         if kind.is_synchronous() {
             let settings = &self.config.notification;
-            return call::notification::answer(&runner, ids, settings, &notification, &body, time).await;
+            return call::notification::answer(&runner, ids, settings, &notification, &body).await;
         }
         // Nobody looks at the answer.
-        let delivered = call::notification::deliver(&runner, ids, &notification, Body::Whole(body.clone()), time).await;
+        let delivered = call::notification::deliver(&runner, ids, &notification, Body::Whole(body.clone())).await;
         delivered.map(|()| b"null".to_vec())
     }
 
@@ -186,8 +181,10 @@ impl<'a> Series<'a> {
 
 /// Runs the functions of one case.
 struct SandboxRunner<'a> {
-    series: &'a Series<'a>,
+    series: &'a Series,
     id: &'a str,
+    /// What is left for it.
+    time: Duration,
 }
 
 impl Runner for SandboxRunner<'_> {
@@ -195,7 +192,7 @@ impl Runner for SandboxRunner<'_> {
         &'a self,
         _subject: Subject<'a>,
         body: Body,
-        time: Duration,
+        class: Class,
         params: F::Params<'a>,
     ) -> Pin<Box<dyn Future<Output = Ended<F::Answer>> + Send + 'a>> {
         let series = self.series;
@@ -205,10 +202,11 @@ impl Runner for SandboxRunner<'_> {
             lane: &series.lane,
             body,
             began: Instant::now(),
-            time,
-            memory: series.memory,
+            class,
+            longest: Some(self.time),
+            pace: &series.pace,
             stop: &series.never,
         };
-        Box::pin(series.runtime.call::<F>(series.plugin, call, params))
+        Box::pin(series.runtime.call::<F>(&series.plugin, call, params))
     }
 }

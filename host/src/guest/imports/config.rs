@@ -7,6 +7,7 @@ use crate::guest::state::CallState;
 
 impl Host for CallState {
     fn get(&mut self, key: String) -> Result<Result<Option<String>, Error>> {
+        self.failpoint("config-get");
         Ok(Ok(self.environment.config.get(&key).cloned()))
     }
 

@@ -12,6 +12,7 @@ impl call::Host for CallState {}
 
 impl host::Host for CallState {
     fn raw_request(&mut self) -> Result<String> {
+        self.failpoint("raw-request");
         let text = |bytes: &[u8]| {
             std::str::from_utf8(bytes)
                 .map(str::to_owned)

@@ -42,6 +42,7 @@ fn told(error: &StoreError) -> Error {
 
 impl Host for CallState {
     async fn open(&mut self, identifier: String) -> Result<Result<Resource<Bucket>, Error>> {
+        self.failpoint("keyvalue-open");
         if !self.environment.grants.key_value {
             return Ok(Err(Error::AccessDenied));
         }
@@ -54,6 +55,7 @@ impl Host for CallState {
 
 impl HostBucket for CallState {
     async fn get(&mut self, _: Resource<Bucket>, key: String) -> Result<Result<Option<Vec<u8>>, Error>> {
+        self.failpoint("keyvalue-get");
         Ok(self.pairs.get(&key).map_err(|error| told(&error)))
     }
 
@@ -106,6 +108,7 @@ impl batch::Host for CallState {
 
 impl atomics::Host for CallState {
     async fn increment(&mut self, _: Resource<Bucket>, key: String, delta: i64) -> Result<Result<i64, Error>> {
+        self.failpoint("keyvalue-increment");
         Ok(self.pairs.increment(key, delta).await.map_err(|error| told(&error)))
     }
 

@@ -7,13 +7,14 @@ use crate::guest::state::{CallState, Line};
 
 impl Host for CallState {
     fn log(&mut self, level: Level, context: String, message: String) -> Result<()> {
-        let limits = &self.config.guest;
-        let kept = cut(&message, limits.log_line.len());
+        self.failpoint("logging-log");
+        let limits = &self.environment.limits;
+        let kept = cut(&message, self.log_line);
         let (message, is_cut) = (clean(kept), kept.len() < message.len());
         let context = clean(cut(&context, 128));
         let size = message.len() + context.len();
         let log = &mut self.log;
-        if log.lines.len() >= limits.log_lines || log.bytes + size > limits.log_bytes.len() {
+        if log.lines.len() >= limits.log_lines || log.bytes + size > limits.log_bytes {
             log.dropped += 1;
             return Ok(());
         }

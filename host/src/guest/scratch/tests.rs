@@ -3,9 +3,10 @@ use std::fmt::Debug;
 
 use super::*;
 use crate::config::{Config, Size};
+use crate::guest::limits::Limits;
 use crate::guest::pairs::Pairs;
 use crate::guest::state::Environment;
-use crate::store::{Grants, Mode, NewChannel, Retention, Store, Timestamp};
+use crate::store::{Grants, LimitOverrides, Mode, NewChannel, Retention, Store, Timestamp};
 
 /// The same numbers in every run; see Steele and Vigna's splitmix64.
 struct Random(u64);
@@ -38,13 +39,14 @@ impl Random {
     }
 }
 
-fn environment(channel: &str, effects: Effects) -> Environment {
+fn environment(config: &Config, channel: &str, effects: Effects) -> Environment {
     Environment {
         channel: channel.into(),
         config: BTreeMap::new(),
         grants: Grants { hosts: Vec::new(), key_value: true },
         hosts: Vec::new(),
         secrets: Vec::new(),
+        limits: Limits::of(config, 8, &LimitOverrides::default(), &LimitOverrides::default()),
         effects,
     }
 }
@@ -63,7 +65,7 @@ async fn channel(store: &Store, config: &Config, name: &str, start: &[(String, V
     store.create_channel(new).await.unwrap();
     let scratch = Effects::Scratch(Arc::new(Scratch::default()));
     let [live, scratch] =
-        [Effects::Live, scratch].map(|effects| Pairs::new(store.clone(), config, &environment(name, effects)));
+        [Effects::Live, scratch].map(|effects| Pairs::new(store.clone(), &environment(config, name, effects)));
     live.set_many(start.to_vec()).await.unwrap();
     [live, scratch]
 }

@@ -15,6 +15,8 @@ use super::{
     Timestamp, Watch,
 };
 
+use crate::config::{FailureMode, Limit};
+
 use rows::{Which, answering_releases, channels, find_release, one_channel, read_release, to_json};
 
 impl Store {
@@ -91,6 +93,31 @@ impl Store {
         let name = name.to_owned();
         self.change(move |db| {
             db.execute("UPDATE channel SET watch = ? WHERE name = ?", params![to_json(&watch)?, name])?;
+            one_channel(db, &name)
+        })
+        .await
+    }
+
+    /// Sets and clears limits of the channel; the others stay. Fails with `NoChannel`.
+    pub async fn set_limits(&self, name: &str, changes: Vec<(Limit, Option<u64>)>) -> Result<Channel, StoreError> {
+        let name = name.to_owned();
+        self.change(move |db| {
+            let mut limits = one_channel(db, &name)?.limits;
+            for (limit, value) in changes {
+                limits.set(limit, value);
+            }
+            db.execute("UPDATE channel SET limits = ? WHERE name = ?", params![to_json(&limits)?, name])?;
+            one_channel(db, &name)
+        })
+        .await
+    }
+
+    /// Sets how the channel's callers are told that a call failed; `None` = as the node does. Fails with `NoChannel`.
+    pub async fn set_failure_mode(&self, name: &str, mode: Option<FailureMode>) -> Result<Channel, StoreError> {
+        let name = name.to_owned();
+        self.change(move |db| {
+            let mode = mode.map(FailureMode::as_str);
+            db.execute("UPDATE channel SET failure_mode = ? WHERE name = ?", params![mode, name])?;
             one_channel(db, &name)
         })
         .await

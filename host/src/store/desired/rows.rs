@@ -55,14 +55,18 @@ pub(super) fn channels(db: &Connection, which: Which<'_>) -> Result<Vec<Channel>
         keys.entry(channel).or_default().push(key);
     }
     let mut rows = db.prepare_cached(&format!(
-        "SELECT name, mode, active, previous, canary, canary_share, canary_since, watch, revision, created
+        "SELECT name, mode, active, previous, canary, canary_share, canary_since, watch, limits, failure_mode, revision, created
          FROM channel {by_name} ORDER BY name"
     ))?;
     let channels = rows.query_and_then(params(), |row| {
         let name: String = row.get("name")?;
-        let watch: String = row.get("watch")?;
-        let watch = serde_json::from_str(&watch)
-            .map_err(|error| StoreError::Corrupt(format!("thresholds of channel {name}: {error}")))?;
+        let (watch, limits): (String, String) = (row.get("watch")?, row.get("limits")?);
+        let corrupt =
+            |what, error: &dyn std::fmt::Display| StoreError::Corrupt(format!("{what} of channel {name}: {error}"));
+        let watch = serde_json::from_str(&watch).map_err(|error| corrupt("thresholds", &error))?;
+        let limits = serde_json::from_str(&limits).map_err(|error| corrupt("limits", &error))?;
+        let failure_mode = row.get::<_, Option<String>>("failure_mode")?.map(|word| word.parse()).transpose();
+        let failure_mode = failure_mode.map_err(|expected| corrupt("failure mode", &expected))?;
         Ok(Channel {
             mode: row.get("mode")?,
             hosts: hosts.remove(&name).unwrap_or_default(),
@@ -71,6 +75,8 @@ pub(super) fn channels(db: &Connection, which: Which<'_>) -> Result<Vec<Channel>
             previous: row.get::<_, Option<i64>>("previous")?.map(i64::cast_unsigned),
             canary: read_canary(row)?,
             watch,
+            limits,
+            failure_mode,
             revision: row.get::<_, i64>("revision")?.cast_unsigned(),
             created: row.get("created")?,
             name,

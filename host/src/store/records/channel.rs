@@ -8,7 +8,8 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, KeyKind, KeyRecord, Mode, Release, Timestamp};
+use super::{Digest, KeyKind, KeyRecord, LimitOverrides, Mode, Release, Timestamp};
+use crate::config::FailureMode;
 
 /// A share of calls, in whole hundredths of a percent; `10%` or `0.5%` in text and JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -139,6 +140,10 @@ pub struct Channel {
     pub canary: Option<Canary>,
     /// When a new release or a candidate is taken back by itself.
     pub watch: Watch,
+    /// Limits that its operator gave it in place of the node's.
+    pub limits: LimitOverrides,
+    /// How its callers are told that a call failed; `None` = as configured for the node.
+    pub failure_mode: Option<FailureMode>,
     /// The node's revision that the last change of its releases made; 0 = none since it was made.
     pub revision: u64,
     /// When it was made.

@@ -2,6 +2,7 @@
 
 mod change;
 mod channel;
+mod limits;
 mod release;
 
 use std::fmt;
@@ -16,7 +17,8 @@ use super::words::words;
 
 pub use change::{By, Change, Expected, Move, Receipt, Swapped};
 pub use channel::{Canary, Changes, Channel, Desired, DesiredChannel, NewChannel, Share, Watch};
-pub use release::{Grants, LimitOverrides, PreflightMark, Release, ReleaseSpec, SecretRef, SecretVersion};
+pub use limits::LimitOverrides;
+pub use release::{Grants, PreflightMark, Release, ReleaseSpec, SecretRef, SecretVersion};
 
 /// Milliseconds since 1970 (UTC).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, Timestamp, words};
+use super::{Digest, LimitOverrides, Timestamp, words};
 
 /// Which value of a secret is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -93,18 +93,6 @@ pub struct Grants {
     pub hosts: Vec<String>,
     /// Whether it may use its channel's key-value store.
     pub key_value: bool,
-}
-
-/// Limits that a release sets for its channel; `None` = as configured for the node.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct LimitOverrides {
-    /// Bytes of linear memory.
-    pub memory: Option<u64>,
-    /// Milliseconds for a whole call.
-    pub deadline_ms: Option<u64>,
-    /// Calls at the same time.
-    pub in_flight: Option<u32>,
 }
 
 /// Everything that makes a release, as its author gave it.

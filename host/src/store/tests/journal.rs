@@ -12,6 +12,15 @@ fn call(number: u32, outcome: &str) -> CallRecord {
         started: Timestamp(1000),
         duration_us: 250,
         detail: None,
+        used: (number % 2 == 1).then_some(Used { cpu_us: 1, memory: 1 << 40, queued_us: 3, requests: 4 }),
+        trace: (number % 2 == 1).then(|| Trace {
+            time_ms: 1,
+            cpu_ms: 2,
+            memory: 3,
+            requests: 4,
+            frames: vec!["inner".into(), "outer".into()],
+        }),
+        request_id: Some("r-1".into()),
     }
 }
 

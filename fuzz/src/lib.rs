@@ -1,0 +1,12 @@
+//! What the fuzz targets share: limits on what one input may cost, and inputs that are nearly right.
+//!
+//! A target is a test in a module called `fuzz`, written with `bolero`: `cargo test` runs each for a second, `cargo xtask fuzz`
+//! for as long as one likes. Random bytes rarely get past the first brace, so most targets spoil a good example instead.
+
+mod dice;
+mod limits;
+mod spoil;
+
+pub use dice::Dice;
+pub use limits::{MEMORY_VARIABLE, within_limits};
+pub use spoil::{spoil, spoil_json};

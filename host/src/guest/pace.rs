@@ -1,0 +1,113 @@
+//! How much processor time a call has used: what its budget is held against, and what moves it to the lane of idle priority.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use super::idle;
+
+/// The processor time of one call, told between the future that is polled and the engine's callback inside of that poll.
+#[derive(Debug)]
+pub struct Pace {
+    born: Instant,
+    /// Nanoseconds of the polls that have ended.
+    used: AtomicU64,
+    /// The clock's nanoseconds at which the poll under way began.
+    since: AtomicU64,
+    burns: AtomicBool,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { born: Instant::now(), used: AtomicU64::new(0), since: AtomicU64::new(0), burns: AtomicBool::new(false) }
+    }
+}
+
+impl Pace {
+    /// The processor time used so far.
+    pub(super) fn used(&self) -> Duration {
+        Duration::from_nanos(self.used.load(Ordering::Relaxed))
+    }
+
+    /// The processor time used so far, asked from within a poll.
+    pub(super) fn used_now(&self) -> Duration {
+        let under_way = self.clock().saturating_sub(self.since.load(Ordering::Relaxed));
+        self.used() + Duration::from_nanos(under_way)
+    }
+
+    /// Begins another call.
+    pub(super) fn restart(&self) {
+        self.used.store(0, Ordering::Relaxed);
+    }
+
+    /// Says that the call has used what it may of the threads that everybody shares.
+    pub(super) fn burn(&self) {
+        self.burns.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn burns(&self) -> bool {
+        self.burns.load(Ordering::Relaxed)
+    }
+
+    /// Nanoseconds of a clock that stands still for nobody but this thread. A thread of idle priority waits for the processor
+    /// most of the time, so there the kernel is asked; on the others, where it would cost a system call twice a call, the time
+    /// of a poll is its processor time but for what the kernel gave to somebody else.
+    fn clock(&self) -> u64 {
+        if idle::is_here() {
+            let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+            time.tv_sec.cast_unsigned() * 1_000_000_000 + time.tv_nsec.cast_unsigned()
+        } else {
+            u64::try_from(self.born.elapsed().as_nanos()).unwrap_or(u64::MAX)
+        }
+    }
+}
+
+/// A future whose polls are timed.
+pub(super) struct Timed<F> {
+    work: F,
+    pace: Arc<Pace>,
+}
+
+impl<F: Future + Unpin> Timed<F> {
+    pub(super) fn new(work: F, pace: Arc<Pace>) -> Self {
+        Self { work, pace }
+    }
+}
+
+impl<F: Future + Unpin> Future for Timed<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        self.pace.since.store(self.pace.clock(), Ordering::Relaxed);
+        let polled = Pin::new(&mut self.work).poll(cx);
+        let used = self.pace.clock().saturating_sub(self.pace.since.load(Ordering::Relaxed));
+        self.pace.used.fetch_add(used, Ordering::Relaxed);
+        polled
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn waiting_uses_no_processor_time_and_computing_does() {
+        let pace = Arc::new(Pace::default());
+        let work = std::pin::pin!(async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            let until = Instant::now() + Duration::from_millis(5);
+            while Instant::now() < until {
+                std::hint::black_box(0);
+            }
+            pace.used_now()
+        });
+        let seen = Timed::new(work, Arc::clone(&pace)).await;
+        assert!(seen >= Duration::from_millis(5) && pace.used() >= seen, "{seen:?} of {:?}", pace.used());
+        assert!(pace.used() < Duration::from_millis(300), "{:?}", pace.used());
+        pace.restart();
+        assert_eq!(pace.used(), Duration::ZERO);
+    }
+}

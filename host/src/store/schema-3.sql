@@ -1,0 +1,17 @@
+-- Version 3: limits and manners of a channel's own, and what each call used.
+
+-- limits = a JSON object, empty where everything is as for the node. failure_mode = NULL for the node's.
+ALTER TABLE channel ADD COLUMN limits TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE channel ADD COLUMN failure_mode TEXT;
+DROP TRIGGER channel_set;
+CREATE TRIGGER channel_set AFTER UPDATE OF mode, active, previous, canary, canary_share, watch, limits, failure_mode, revision ON channel
+    BEGIN UPDATE channel SET changed = (SELECT revision + 1 FROM node) WHERE name = NEW.name; END;
+
+-- NULL where no component was asked. trace = JSON: the limits that a failed call had, and the functions that were running.
+ALTER TABLE call ADD COLUMN cpu_us INTEGER;
+ALTER TABLE call ADD COLUMN memory INTEGER;
+ALTER TABLE call ADD COLUMN queued_us INTEGER;
+ALTER TABLE call ADD COLUMN requests INTEGER;
+ALTER TABLE call ADD COLUMN trace TEXT;
+-- The id that the caller's HTTP request had.
+ALTER TABLE call ADD COLUMN request_id TEXT;

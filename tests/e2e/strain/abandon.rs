@@ -1,0 +1,51 @@
+//! Callers who go away in the middle of a call.
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::time::Duration;
+
+use super::{free_places, open_files, push};
+use crate::host::{Host, TEST_KEY, sdk_body, wait_for};
+use crate::trust::load::for_a_while;
+use crate::trust::{Dice, rounds};
+
+#[test]
+fn whenever_a_caller_goes_away_its_place_and_its_files_come_back() {
+    let host = Host::with_config("[breaker]\nfaults = 0\n[call]\nsdk-deadline = \"2s\"\n");
+    let kinds = [
+        ("answers", "behaviour=answer"),
+        ("sleeps", "behaviour=sleep"),
+        ("spins", "behaviour=spin"),
+        ("counts", "behaviour=count"),
+        ("traps", "behaviour=trap"),
+        ("grows", "behaviour=grow"),
+        ("logs", "behaviour=flood-log"),
+    ];
+    for (channel, behaviour) in kinds {
+        host.serving(channel, "chaos", &[behaviour, "sleep_ms=60000", "lines=200"]);
+        host.sdk(channel, "order_pull", push());
+    }
+    let places: Vec<_> = kinds.iter().map(|(channel, _)| free_places(&host, channel)).collect();
+    let files = open_files(&host);
+    let mut dice = Dice::thrown("callers who go away");
+    let calls = rounds(150, 5000);
+    for _ in 0..calls {
+        let (channel, _) = kinds[usize::try_from(dice.below(kinds.len() as u64)).unwrap()];
+        let interaction = if dice.below(2) == 0 { "order_pull" } else { "inventory_push" };
+        let body = sdk_body(TEST_KEY, interaction, &push());
+        let mut socket = TcpStream::connect(&host.edge).unwrap();
+        let length = body.len();
+        let _ = write!(
+            socket,
+            "POST /channels/{channel}/{interaction}_v1 HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n{body}"
+        );
+        for_a_while(Duration::from_micros(dice.below(20_000)));
+    }
+    wait_for("every place to be free again", || {
+        kinds.iter().zip(&places).all(|((channel, _), before)| free_places(&host, channel) == *before)
+    });
+    wait_for("the sockets to be closed", || open_files(&host) <= files + 2);
+    let log = host.log();
+    assert!(!log.contains("panicked") && !log.contains("a bug of this host"), "{log}");
+    println!("{calls} callers went away; all places and files came back, nothing panicked");
+}

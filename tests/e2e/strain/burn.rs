@@ -1,0 +1,91 @@
+//! Guests that compute.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::push;
+use crate::host::{Host, wait_for};
+use crate::trust::load::{Call, for_a_while, under_load};
+use crate::trust::{percentile, rounds};
+
+#[test]
+fn a_guest_that_computes_ends_at_its_processor_time_long_before_its_deadline() {
+    let host = Host::with_config("[breaker]\nfaults = 0\n[call]\ncpu = \"100ms\"\npush-cpu = \"300ms\"\n");
+    host.serving("bad", "chaos", &["behaviour=spin"]);
+    for (interaction, limit) in [("order_pull", "100ms"), ("inventory_push", "300ms")] {
+        let began = Instant::now();
+        let answer = host.sdk("bad", interaction, push());
+        assert_eq!((answer.status, answer.code().as_str()), (504, "HOST_CPU_DEADLINE"), "{interaction}");
+        assert!(began.elapsed() < Duration::from_secs(9), "{interaction} took {:?} of 12 s", began.elapsed());
+        let id = answer.header("wharf-call-id").unwrap().to_owned();
+        let mut call = json!(null);
+        wait_for("the call to be in the journal", || {
+            call = host.wharf(&["calls", "bad", "--limit", "1"])[0].clone();
+            call["id"] == id.as_str()
+        });
+        assert_eq!(call["outcome"], "cpu-deadline");
+        assert!(call["detail"].as_str().unwrap().contains(limit), "{call}");
+    }
+}
+
+#[test]
+fn a_guest_that_waits_uses_no_processor_time() {
+    let host = Host::with_config("[call]\ncpu = \"50ms\"\npush-cpu = \"50ms\"\n");
+    host.serving("slow", "chaos", &["behaviour=sleep", "sleep_ms=1500"]);
+    assert_eq!(host.sdk("slow", "inventory_push", push()).status, 200);
+}
+
+#[test]
+fn a_notification_that_computes_ends_at_its_own_processor_time() {
+    let host = Host::with_config("[call]\nasync-cpu = \"200ms\"\n[queue]\nschedule = [\"0s\"]\n");
+    let keys = host.serving("bad", "chaos", &["behaviour=spin"]);
+    let sent = json!({ "eventType": "document.cancellation", "entityTypeID": 1, "entityID": 2 });
+    assert_eq!(host.notify("bad", &keys.notification, &sent).status, 202);
+    let mut dead = json!(null);
+    wait_for("the notification to die", || {
+        dead = host.wharf(&["notifications", "list", "bad", "--state", "dead"]);
+        dead.as_array().is_some_and(|dead| dead.len() == 1)
+    });
+    let id = dead[0]["id"].as_str().unwrap();
+    let shown = host.wharf(&["notifications", "show", id]).to_string();
+    assert!(shown.contains("200ms of processor time"), "{shown}");
+}
+
+#[test]
+fn beside_guests_that_loop_every_call_of_a_neighbour_is_answered() {
+    let host = Host::with_config("[breaker]\nfaults = 0\n");
+    host.serving("good", "echo", &[]);
+    host.serving("bad", "chaos", &["behaviour=spin"]);
+    let (good, bad) =
+        (Call::sdk(&host, "good", "inventory_push", &push()), Call::sdk(&host, "bad", "order_pull", &push()));
+    let time = Duration::from_secs(rounds(3, 60));
+    let polite = |caller: &crate::trust::load::Caller, _: &mut u64| {
+        assert_eq!(caller.make(&good).status, 200);
+        for_a_while(Duration::from_millis(5));
+    };
+    let ((), quiet) = under_load(&[&polite, &polite], || for_a_while(time));
+    let ended = std::sync::Mutex::new(BTreeMap::new());
+    let hog = |caller: &crate::trust::load::Caller, _: &mut u64| {
+        let answer = caller.make(&bad);
+        *ended.lock().unwrap().entry((answer.status, answer.code())).or_insert(0_u32) += 1;
+    };
+    let (beside, hogs) = std::thread::scope(|scope| {
+        let hogs =
+            scope.spawn(|| under_load(&[&hog, &hog, &hog, &hog, &hog, &hog, &hog, &hog], || for_a_while(time)).1.len());
+        let ((), beside) = under_load(&[&polite, &polite], || for_a_while(time));
+        (beside, hogs.join().unwrap())
+    });
+    let ended = ended.into_inner().unwrap();
+    let ratio = |percent| percentile(&beside, percent).as_secs_f64() / percentile(&quiet, percent).as_secs_f64();
+    println!(
+        "beside {hogs} calls that loop ({ended:?}): {} calls of a neighbour, none failed; p50 {:?}, p99 {:?}; against quiet {:.2} and {:.2}",
+        beside.len(),
+        percentile(&beside, 50),
+        percentile(&beside, 99),
+        ratio(50),
+        ratio(99),
+    );
+    assert!(hogs >= 8 && ended.keys().all(|(status, _)| *status == 504), "{ended:?}");
+}

@@ -1,0 +1,18 @@
+//! The end-to-end tests in their long form: they swap, kill and try more often, and print what they counted.
+
+use crate::build;
+use crate::say;
+
+/// The variable that makes the tests long.
+const LONG: &str = "WHARF_TEST_LONG";
+
+pub(crate) fn run(filter: &[String]) -> anyhow::Result<()> {
+    build::everything()?;
+    let _step = say::step("running the end-to-end tests in their long form");
+    let mut command = build::cargo(&["test", "--locked", "--workspace", "--test", "e2e", "--no-fail-fast"]);
+    command.env(LONG, "1").args(filter);
+    if !filter.iter().any(|part| part == "--") {
+        command.arg("--");
+    }
+    build::run(command.arg("--nocapture"))
+}
