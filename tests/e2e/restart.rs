@@ -179,8 +179,8 @@ fn a_damaged_component_costs_its_channel_alone_and_an_upload_heals_it() {
 
 #[test]
 fn a_node_that_is_asked_to_stop_answers_what_is_under_way() {
-    let mut host = Host::start();
-    host.serving("acme", "chaos", &["behaviour=sleep", "sleep_ms=1000"]);
+    let mut host = Host::with_config("[edge]\nlame-duck = \"100ms\"\n");
+    host.serving("acme", "chaos", &["behaviour=sleep", "sleep_ms=3000"]);
     let free = || host.wharf(&["status"])["channels"][0]["in_flight_free"].as_u64().unwrap();
     let idle = free();
     std::thread::scope(|scope| {

@@ -231,3 +231,56 @@ fn not_after(certificate: &CertificateDer<'_>) -> Option<SystemTime> {
     let certificate = x509_cert::Certificate::from_der(certificate).ok()?;
     Some(certificate.tbs_certificate().validity().not_after.to_system_time())
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio_rustls::TlsConnector;
+    use tokio_rustls::rustls::pki_types::ServerName;
+    use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+    use super::*;
+
+    /// A certificate in files of its own, and a client that believes it and offers these protocols.
+    fn both(protocols: &[&str]) -> (Certificates, TlsConnector) {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let files = Files { certificate: path("cert.pem"), key: path("key.pem"), section: "tls" };
+        fs::write(&files.certificate, made.cert.pem()).unwrap();
+        fs::write(&files.key, made.signing_key.serialize_pem()).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(made.cert.der().clone()).unwrap();
+        let client = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
+        let client = client.with_safe_default_protocol_versions().unwrap();
+        let mut client = client.with_root_certificates(roots).with_no_client_auth();
+        client.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+        (Certificates::open(files).unwrap(), TlsConnector::from(Arc::new(client)))
+    }
+
+    /// What server and client agree on, if they do.
+    async fn agreed(protocols: &[&str]) -> Result<Option<Vec<u8>>, io::Error> {
+        let (certificates, client) = both(protocols);
+        let (here, there) = tokio::io::duplex(16 << 10);
+        let name = ServerName::try_from("localhost").unwrap();
+        let (served, _called) = tokio::join!(certificates.acceptor().accept(here), client.connect(name, there));
+        served.map(|stream| stream.get_ref().1.alpn_protocol().map(<[u8]>::to_vec))
+    }
+
+    #[tokio::test]
+    async fn only_http_1_1_is_agreed_on() {
+        assert_eq!(agreed(&["h2", "http/1.1"]).await.unwrap().unwrap(), b"http/1.1");
+        assert_eq!(agreed(&[]).await.unwrap(), None);
+        assert!(agreed(&["h2"]).await.is_err());
+    }
+
+    #[test]
+    fn the_state_tells_the_expiry_and_what_is_wrong_with_newer_files() {
+        let (certificates, _) = both(&[]);
+        let state = certificates.state();
+        assert!(state.not_after.unwrap() > SystemTime::now() && state.error.is_none(), "{state:?}");
+        certificates.take(Ok(Pair { certificate: Vec::new(), key: Vec::new() }));
+        let bad = certificates.state();
+        assert!(bad.error.as_ref().unwrap().contains("tls.certificate"), "{bad:?}");
+        assert_eq!((bad.not_after, bad.since), (state.not_after, state.since));
+    }
+}
