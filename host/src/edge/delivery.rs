@@ -79,7 +79,7 @@ impl Delivery {
         let due = self.edge.store.lease(Timestamp::now(), free, lease).await?;
         let count = due.len();
         for leased in due {
-            let Ok(place) = Arc::clone(&self.places).acquire_owned().await else { break };
+            let Ok(worker) = Arc::clone(&self.places).acquire_owned().await else { break };
             let edge = Arc::clone(&self.edge);
             let pace = Arc::<Pace>::default();
             let (runtime, watched) = (Arc::clone(&edge.runtime), Arc::clone(&pace));
@@ -91,7 +91,7 @@ impl Delivery {
                     // The lease runs out, and the schedule decides.
                     tracing::error!(id, %panicked, "an attempt at a notification met a bug of this host");
                 }
-                drop(place);
+                drop(worker);
             });
         }
         Ok(count)
