@@ -17,14 +17,9 @@ pub(crate) struct Upstream {
 }
 
 impl Upstream {
-    /// Answers every request so; `answer` may take its time.
+    /// Answers one request of each connection so; `answer` may take its time.
     pub(crate) fn start(answer: impl Fn(&mut TcpStream) + Send + Sync + 'static) -> Self {
         Self::listen(false, answer)
-    }
-
-    /// Answers every request with this, and keeps its connections open.
-    pub(crate) fn keeping(answer: &'static str) -> Self {
-        Self::listen(true, move |stream| stream.write_all(answer.as_bytes()).unwrap())
     }
 
     fn listen(keep: bool, answer: impl Fn(&mut TcpStream) + Send + Sync + 'static) -> Self {
@@ -49,9 +44,9 @@ impl Upstream {
         Self { address: address.to_string(), port: address.port(), heads, connections }
     }
 
-    /// Answers every request with this.
+    /// Answers every request with this, and keeps its connections open.
     pub(crate) fn plain(answer: &'static str) -> Self {
-        Self::start(move |stream| stream.write_all(answer.as_bytes()).unwrap())
+        Self::listen(true, move |stream| stream.write_all(answer.as_bytes()).unwrap())
     }
 
     /// Takes requests and never answers, until the other side has enough.

@@ -67,7 +67,7 @@ fn requests_at_the_same_time_wait_for_a_place() {
 
 #[test]
 fn a_connection_serves_its_channel_again_and_no_other() {
-    let upstream = Upstream::keeping(FINE);
+    let upstream = Upstream::plain(FINE);
     let host = node("");
     host.channel("other");
     for channel in ["acme", "other"] {
@@ -80,7 +80,7 @@ fn a_connection_serves_its_channel_again_and_no_other() {
     assert!(own < 10, "{own} connections for 10 requests");
     assert_eq!(notes(&host, "other"), ["status 200"]);
     assert_eq!(upstream.connections(), own + 1);
-    let closing = Upstream::keeping(FINE);
+    let closing = Upstream::plain(FINE);
     let host = node("idle-connections = 0\n");
     fetching(&host, "acme", &[&closing.address], &[&format!("url={}", closing.url()), "times=3"]);
     notes(&host, "acme");
