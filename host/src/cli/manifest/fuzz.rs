@@ -16,19 +16,30 @@ key-value = false
 memory = "32MiB"
 deadline = "5s"
 in-flight = 8
-[[preflight.cases]]
+[[preflight.reply]]
+method = "POST"
+url = "https://api.example.com/stock*"
+status = 201
+headers = { content-type = "application/json" }
+body = "{}"
+[[preflight.case]]
 name = "stock"
 call = "inventory_push"
-expect = "answer"
+request = "stock.json"
+outcome = "refused"
+expect = { "/code" = "SOLD_OUT", "/list" = [1, 2.5, true] }
 "#;
 
 #[test]
 fn a_manifest_is_read_or_refused_with_its_name_in_every_line() {
-    assert!(super::read("whole.toml", MANIFEST).is_ok_and(|manifest| manifest.spec.check().is_ok()));
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("stock.json"), r#"{"inventory_updates":[]}"#).unwrap();
+    let whole = super::read_in("whole.toml", folder.path(), MANIFEST).unwrap();
+    assert!(whole.spec.check().is_ok());
     check!().for_each(|script: &[u8]| {
         let text = spoil(MANIFEST.as_bytes(), &mut Dice::new(script));
         let text = String::from_utf8_lossy(&text);
-        within_limits(|| match super::read("fuzzed.toml", &text) {
+        within_limits(|| match super::read_in("fuzzed.toml", folder.path(), &text) {
             Ok(manifest) => {
                 let _ = (manifest.name, manifest.spec.check());
             }
