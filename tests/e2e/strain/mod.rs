@@ -6,6 +6,7 @@ mod flood;
 mod hoard;
 mod leak;
 mod panics;
+mod residue;
 
 use serde_json::{Value, json};
 
