@@ -62,7 +62,8 @@ pub fn run(options: Options) -> anyhow::Result<()> {
         certificates("tls", &config.tls.certificate, &config.tls.key)?,
         certificates("admin", &config.admin.certificate, &config.admin.key)?,
     ];
-    let node = Node::open(&options, config, certificates, &admins)?;
+    let own = vec![edge_listener.local_addr()?, admin_listener.local_addr()?];
+    let node = Node::open(&options, config, certificates, own, &admins)?;
     process.seal()?;
     let signals = admins.block_on(async { Signals::open() }).context("failed to listen for signals")?;
     announce(&edge_listener, &admin_listener)?;
@@ -91,10 +92,12 @@ impl Node {
         options: &Options,
         config: Arc<Config>,
         certificates: [Option<Arc<Certificates>>; 2],
+        own: Vec<SocketAddr>,
         admins: &Runtime,
     ) -> anyhow::Result<Self> {
         let store = Store::open(&options.data, Retention::from(&*config))?;
         let runtime = Arc::new(guest::Runtime::new(Arc::clone(&config), store.clone())?);
+        runtime.own_listeners(own);
         let plugins =
             Arc::new(Plugins::open(Arc::clone(&runtime), options.data.join("cache"), options.config.clone())?);
         let tables = Arc::new(Tables::default());

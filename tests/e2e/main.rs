@@ -31,6 +31,7 @@ mod packaging;
 mod payment_page;
 mod preflight;
 mod queue;
+mod reach;
 mod redaction;
 mod restart;
 mod secrets;

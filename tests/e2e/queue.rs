@@ -131,14 +131,14 @@ fn a_refusal_is_not_tried_again_and_a_wish_for_later_is() {
 }
 
 #[test]
-fn a_channel_that_has_nothing_deployed_takes_notifications_for_later() {
-    let host = Host::with_config(
-        "[queue]\nschedule = [\"0s\", \"50ms\", \"50ms\", \"50ms\", \"50ms\", \"50ms\", \"50ms\", \"50ms\", \"50ms\", \"1s\", \"1s\", \"1s\", \"1s\", \"1s\"]\n",
-    );
+fn a_channel_that_has_nothing_deployed_takes_notifications_and_parks_them() {
+    let host = Host::start();
     let keys = host.channel("acme");
     let (id, _) = accepted(&host, &keys, &cancellation(5));
-    wait_for("an attempt", || listed(&host, &id, None).is_some_and(|note| note["attempts"].as_u64() > Some(0)));
+    becomes(&host, &id, "dead");
+    assert_eq!(history(&host, &id), [(1, "dead".to_owned(), "the channel has no active release".to_owned())]);
     host.deploy("acme", "chaos", &[]);
+    host.wharf(&["notifications", "replay", &id]);
     becomes(&host, &id, "done");
 }
 

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// An answer that nothing is wrong with.
@@ -11,38 +12,41 @@ pub(crate) const FINE: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 pub(crate) struct Upstream {
     pub(crate) address: String,
     pub(crate) port: u16,
-    connections: Arc<Mutex<Vec<String>>>,
+    heads: Arc<Mutex<Vec<String>>>,
+    connections: Arc<AtomicUsize>,
 }
 
 impl Upstream {
-    /// Answers every request so; `answer` may take its time.
+    /// Answers one request of each connection so; `answer` may take its time.
     pub(crate) fn start(answer: impl Fn(&mut TcpStream) + Send + Sync + 'static) -> Self {
+        Self::listen(false, answer)
+    }
+
+    fn listen(keep: bool, answer: impl Fn(&mut TcpStream) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let connections = Arc::new(Mutex::new(Vec::new()));
-        let (seen, answer) = (Arc::clone(&connections), Arc::new(answer));
+        let (heads, connections) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicUsize::new(0)));
+        let (seen, count, answer) = (Arc::clone(&heads), Arc::clone(&connections), Arc::new(answer));
         std::thread::spawn(move || {
             for mut stream in listener.incoming().map_while(Result::ok) {
-                let place = seen.lock().unwrap().len();
-                seen.lock().unwrap().push(String::new());
-                let (seen, answer) = (Arc::clone(&seen), Arc::clone(&answer));
+                count.fetch_add(1, Ordering::SeqCst);
+                let (heads, answer) = (Arc::clone(&seen), Arc::clone(&answer));
                 std::thread::spawn(move || {
-                    let mut head = Vec::new();
-                    let mut byte = [0];
-                    while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|count| count > 0) {
-                        head.push(byte[0]);
+                    while let Some(place) = read_head(&mut stream, &heads) {
+                        answer(&mut stream);
+                        if !keep || place > 10_000 {
+                            return;
+                        }
                     }
-                    seen.lock().unwrap()[place] = String::from_utf8_lossy(&head).into_owned();
-                    answer(&mut stream);
                 });
             }
         });
-        Self { address: address.to_string(), port: address.port(), connections }
+        Self { address: address.to_string(), port: address.port(), heads, connections }
     }
 
-    /// Answers every request with this.
+    /// Answers every request with this, and keeps its connections open.
     pub(crate) fn plain(answer: &'static str) -> Self {
-        Self::start(move |stream| stream.write_all(answer.as_bytes()).unwrap())
+        Self::listen(true, move |stream| stream.write_all(answer.as_bytes()).unwrap())
     }
 
     /// Takes requests and never answers, until the other side has enough.
@@ -54,10 +58,30 @@ impl Upstream {
 
     /// The heads of the requests so far.
     pub(crate) fn seen(&self) -> Vec<String> {
-        self.connections.lock().unwrap().clone()
+        self.heads.lock().unwrap().clone()
+    }
+
+    /// Connections so far.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
     }
 
     pub(crate) fn url(&self) -> String {
         format!("http://{}/", self.address)
     }
+}
+
+/// Reads a request's head, or what there is of it, and keeps it; its place among all. `None` when nothing comes.
+fn read_head(stream: &mut TcpStream, heads: &Mutex<Vec<String>>) -> Option<usize> {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|count| count > 0) {
+        head.push(byte[0]);
+    }
+    if head.is_empty() {
+        return None;
+    }
+    let mut heads = heads.lock().unwrap();
+    heads.push(String::from_utf8_lossy(&head).into_owned());
+    Some(heads.len())
 }

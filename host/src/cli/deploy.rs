@@ -31,7 +31,7 @@ pub(super) struct Deploy {
     /// One config value over the manifest's; may be repeated. It is for this release alone: what an earlier deploy set is not kept
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = pair)]
     set: Vec<(String, String)>,
-    /// A host that it may call, beside the manifest's; may be repeated
+    /// A host that it may call, beside the manifest's, such as api.example.com, *.example.com:8443 or "GET,POST api.example.com/v2"; may be repeated
     #[arg(long = "allow", value_name = "HOST")]
     allow: Vec<String>,
     /// Why it is deployed

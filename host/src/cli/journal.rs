@@ -103,10 +103,23 @@ fn show(call: &Value) -> String {
         lines.push("\nit was in, the innermost first:".to_owned());
         lines.extend(frames.iter().map(|frame| format!("  {frame}")));
     }
-    // What it sent to the outside is told here.
+    let outbound: Vec<_> = call["outbound"].as_array().into_iter().flatten().map(sent).collect();
+    if !outbound.is_empty() {
+        lines.push("\nit asked of the outside:".to_owned());
+        lines.extend(outbound);
+    }
     lines.push(String::new());
     lines.extend(call["logs"].as_array().into_iter().flatten().map(line));
     lines.join("\n")
+}
+
+/// One request to the outside, or several that were refused.
+fn sent(row: &Value) -> String {
+    let ended = ["status", "refused", "error"].into_iter().find(|name| !row[*name].is_null());
+    let ended = ended.map_or_else(|| "no answer".to_owned(), |name| field(row, name));
+    let took = ms(row["duration_us"].as_u64().unwrap_or_default());
+    let [method, host, path] = ["method", "host", "path"].map(|name| field(row, name));
+    format!("  {} {method} {host}{path}: {ended}, {took}", time(row, "at"))
 }
 
 /// What a call used, and what it might have used where that is known.

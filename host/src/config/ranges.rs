@@ -122,15 +122,23 @@ impl Config {
         ranges.limit_size("key-value.bytes", quota.bytes, Limit::Bytes);
         ranges.plain("journal.calls", self.journal.calls, 1..=100_000_000);
         ranges.plain("journal.log-lines", self.journal.log_lines, 1..=100_000_000);
+        ranges.plain("journal.outbound", self.journal.outbound, 1..=100_000_000);
     }
 
     fn outbound_ranges(&self, ranges: &mut Ranges) {
         let outbound = &self.outbound;
         ranges.limit_count("outbound.requests", outbound.requests.into(), Limit::Requests);
+        ranges.plain("outbound.concurrent", outbound.concurrent, 1..=1000);
+        ranges.plain("outbound.request", outbound.request, Size::kib(1)..=Size::mib(256));
         ranges.plain("outbound.response", outbound.response, Size::kib(1)..=Size::mib(256));
+        ranges.plain("outbound.header-size", outbound.header_size, Size::kib(1)..=Size::mib(1));
+        ranges.plain("outbound.hops", outbound.hops, 1..=100);
+        ranges.time("outbound.margin", outbound.margin, Duration::ZERO..=10 * SECOND);
         ranges.time("outbound.connect-time", outbound.connect_time, 10 * MS..=2 * MINUTE);
         ranges.time("outbound.first-byte-time", outbound.first_byte_time, 10 * MS..=10 * MINUTE);
         ranges.time("outbound.between-bytes-time", outbound.between_bytes_time, 10 * MS..=10 * MINUTE);
+        ranges.plain("outbound.idle-connections", outbound.idle_connections, 0..=1000);
+        ranges.time("outbound.idle-time", outbound.idle_time, 10 * MS..=10 * MINUTE);
     }
 
     fn queue_ranges(&self, ranges: &mut Ranges) {

@@ -253,8 +253,19 @@ pub struct KeyValue {
 pub struct Outbound {
     /// Requests per call.
     pub requests: u32,
+    /// Requests of one call that wait for an answer at the same time.
+    pub concurrent: usize,
+    /// Largest body of a request.
+    pub request: Size,
     /// Largest answer.
     pub response: Size,
+    /// Largest head, of a request and of an answer.
+    pub header_size: Size,
+    /// Most nodes on a request's way.
+    pub hops: u32,
+    /// What a request leaves of its call's time.
+    #[serde(with = "values::time")]
+    pub margin: Duration,
     /// Time to connect.
     #[serde(with = "values::time")]
     pub connect_time: Duration,
@@ -264,6 +275,13 @@ pub struct Outbound {
     /// Longest pause within an answer.
     #[serde(with = "values::time")]
     pub between_bytes_time: Duration,
+    /// Idle connections of one channel.
+    pub idle_connections: usize,
+    /// Life of an idle connection.
+    #[serde(with = "values::time")]
+    pub idle_time: Duration,
+    /// A file of certificate authorities beside the public ones; empty = none.
+    pub ca_file: String,
     /// Private networks that may be reached.
     #[serde(with = "values::networks")]
     pub allow_private: Vec<IpNet>,
@@ -279,6 +297,8 @@ pub struct Journal {
     pub calls: u64,
     /// Log lines kept.
     pub log_lines: u64,
+    /// Outbound requests kept.
+    pub outbound: u64,
 }
 
 /// `[queue]`

@@ -18,11 +18,12 @@ const SPEC: &str = r#"{"config":{"a":"b"},"grants":{"hosts":["api.example.com","
 #[test]
 fn a_specification_that_passes_makes_an_environment() {
     let config = Config::default();
+    assert!(serde_json::from_str::<Spec>(SPEC).unwrap().check().is_ok());
     check!().for_each(|script: &[u8]| {
         let json = spoil_json(SPEC, &mut Dice::new(script));
         within_limits(|| {
             let Ok(spec) = serde_json::from_str::<Spec>(&json) else { return };
-            let _ = spec.notes(&config);
+            let _ = spec.notes(&config, &LimitOverrides::default());
             if spec.check().is_ok() {
                 let release = spec.into_release(Digest::of(b"x"), "somebody".to_owned());
                 let limits = Limits::of(&config, 256, &LimitOverrides::default(), &release.limits);

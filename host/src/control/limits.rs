@@ -75,9 +75,9 @@ fn value(limits: &Limits, limit: Limit, class: Class) -> u64 {
 /// The limits of a release, each with its origin.
 pub(super) fn effective(config: &Config, channel: &LimitOverrides, release: &LimitOverrides) -> Vec<Effective> {
     let slots = config.guest.slots();
-    let none = LimitOverrides::default();
+    let unset = LimitOverrides::default();
     let of = |channel, release| Limits::of(config, slots, channel, release);
-    let (node, given, held) = (of(&none, &none), of(channel, &none), of(channel, release));
+    let (node, given, held) = (of(&unset, &unset), of(channel, &unset), of(channel, release));
     let rows = Limit::ALL.into_iter().flat_map(|limit| classes(limit).iter().map(move |class| (limit, class)));
     let row = |(limit, (of, class)): (Limit, &(Option<&'static str>, Class))| {
         let [node, given, held] = [&node, &given, &held].map(|limits| value(limits, limit, *class));
@@ -99,8 +99,8 @@ pub(crate) fn notes(config: &Config, channel: &LimitOverrides, release: &LimitOv
         let most = classes(limit).iter().map(|(_, class)| value(&given, limit, *class)).max().unwrap_or_default();
         let whose = if channel.get(limit).is_some() { "given to this channel by its operator" } else { limit.key() };
         let told = || {
-            let (wish, gives) = (limit.show(asked), limit.show(most));
-            format!("limits.{limit} is {wish}, but no more than {gives} is to be had ({whose})")
+            let (wish, most) = (limit.show(asked), limit.show(most));
+            format!("limits.{limit} is {wish}, but no more than {most} is to be had ({whose})")
         };
         (asked > most).then(told)
     };

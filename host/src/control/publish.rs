@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::spec;
 use super::{Control, ControlError};
-use crate::guest::{Lane, Limits, Plugin};
+use crate::guest::{Lane, Limits};
 use crate::store::{self, DesiredChannel, Digest, LimitOverrides, StoreError, Timestamp};
 use crate::table::{Breakers, Canary, Channel, Headroom, Health, Keys, Release, Table, Traffic};
 
@@ -156,8 +156,7 @@ impl Control {
         match running {
             Some(running) if running.environment.limits == limits => Some(Arc::clone(running)),
             running => {
-                let plugin = running.map(|running| Arc::clone(&running.plugin));
-                self.release(channel, publishing, limits, plugin, wanted).await.map(Arc::new)
+                self.release(channel, publishing, limits, running.map(AsRef::as_ref), wanted).await.map(Arc::new)
             }
         }
     }
@@ -168,14 +167,14 @@ impl Control {
         channel: &Arc<str>,
         publishing: &mut Publishing,
         limits: Limits,
-        loaded: Option<Arc<Plugin>>,
+        running: Option<&Release>,
         wanted: store::Release,
     ) -> Option<Release> {
         let digest = wanted.spec.digest;
         if publishing.rests(&digest) {
             return None;
         }
-        match self.load(channel, limits, loaded, wanted).await {
+        match self.load(channel, limits, running, wanted).await {
             Ok(release) => {
                 publishing.failed.remove(&digest);
                 Some(release)
@@ -192,12 +191,15 @@ impl Control {
         &self,
         channel: &Arc<str>,
         limits: Limits,
-        loaded: Option<Arc<Plugin>>,
+        running: Option<&Release>,
         release: store::Release,
     ) -> Result<Release, ControlError> {
-        let plugin = match loaded {
-            Some(plugin) => plugin,
-            None => self.plugins.get(&self.store, &release.spec.digest).await?,
+        // With other limits it is the same component, on the same trial.
+        let (plugin, health) = if let Some(running) = running {
+            (Arc::clone(&running.plugin), Arc::clone(&running.health))
+        } else {
+            let plugin = self.plugins.get(&self.store, &release.spec.digest).await?;
+            (plugin, Arc::new(Health::new(self.watches.alarm())))
         };
         let environment = spec::environment(channel, &release.spec, limits)?;
         Ok(Release {
@@ -206,8 +208,8 @@ impl Control {
             environment: Arc::new(environment),
             platform_origin: release.spec.platform_origin,
             traffic: Traffic::default(),
-            health: Health::new(self.watches.alarm()),
-            headroom: Headroom::default(),
+            headroom: Headroom::since(health.score()),
+            health,
             breakers: Breakers::new(self.config.breaker.clone()),
         })
     }

@@ -57,7 +57,8 @@ impl Default for Spec {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SpecGrants {
-    /// Hosts: `api.example.com`, `*.example.com`, either with `:PORT`.
+    /// Hosts: `api.example.com`, `*.example.com`, either with `:PORT` and a path; methods before it, as in
+    /// `GET,POST api.example.com/v2`. Without methods or a path all of them.
     pub hosts: Vec<String>,
     /// Its channel's key-value store. On unless it is turned off: nothing in it is anybody else's.
     pub key_value: bool,

@@ -1,12 +1,13 @@
 //! Notifications that nobody waits for: taken from the queue, tried on a schedule, buried when the schedule ends.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use wharf_protocol::notification::EventKind;
 
+use super::origin::Arrival;
 use super::problem::Problem;
 use super::{Edge, Outcome, Ticket};
 use crate::call::{self, Failed};
@@ -78,7 +79,7 @@ impl Delivery {
         let due = self.edge.store.lease(Timestamp::now(), free, lease).await?;
         let count = due.len();
         for leased in due {
-            let Ok(place) = Arc::clone(&self.places).acquire_owned().await else { break };
+            let Ok(worker) = Arc::clone(&self.places).acquire_owned().await else { break };
             let edge = Arc::clone(&self.edge);
             let pace = Arc::<Pace>::default();
             let (runtime, watched) = (Arc::clone(&edge.runtime), Arc::clone(&pace));
@@ -90,7 +91,7 @@ impl Delivery {
                     // The lease runs out, and the schedule decides.
                     tracing::error!(id, %panicked, "an attempt at a notification met a bug of this host");
                 }
-                drop(place);
+                drop(worker);
             });
         }
         Ok(count)
@@ -187,7 +188,7 @@ async fn try_once(edge: &Edge, leased: &Leased, pace: Arc<Pace>) -> Result<(), F
     let channel = edge.tables.load().channel(&leased.channel).cloned().ok_or(Fault::NoRelease)?;
     let kind = EventKind::of(&leased.event_type).unwrap_or(EventKind::Workflow);
     let work = Work::notification(kind);
-    let mut ticket = Ticket::new(channel, work, leased.event_type.as_str(), Instant::now());
+    let mut ticket = Ticket::new(channel, work, leased.event_type.as_str(), Arrival::of_ours());
     leased.id.clone_into(&mut ticket.id);
     ticket.pace = pace;
     let (result, outcome) = match deliver(edge, &ticket, leased).await {

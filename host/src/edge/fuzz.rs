@@ -16,6 +16,7 @@ use super::auth::{self, tests::channel};
 use super::route::{Door, route};
 use super::{body, source};
 use crate::call;
+use crate::config::Config;
 use crate::store::{KeyKind, Mode};
 use crate::table::Table;
 
@@ -110,6 +111,7 @@ fn carried(json: &str, dice: &mut Dice<'_>) -> (&'static str, Vec<u8>) {
 
 #[test]
 fn notifications_are_found_wherever_they_stand_or_refused() {
+    let edge = Config::default().edge;
     let examples: Vec<_> = wharf_protocol::examples::notifications().map(|example| example.body).collect();
     check!().for_each(|script: &[u8]| {
         let dice = &mut Dice::new(script);
@@ -123,7 +125,7 @@ fn notifications_are_found_wherever_they_stand_or_refused() {
             let found =
                 source::json(&head, Bytes::from(body)).now_or_never().expect("a whole body is never waited for");
             let Ok(found) = found else { return };
-            let Ok(text) = body::text(&found, 64) else { return };
+            let Ok(text) = body::text(&found, &edge) else { return };
             let Ok(notification) = call::notification::parse(text) else { return };
             let _ = (EventKind::of(&notification.event_type), notification.entity(), notification.data_text());
         });

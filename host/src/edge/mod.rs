@@ -36,7 +36,7 @@ use crate::table::Tables;
 
 pub use delivery::Delivery;
 
-use origin::Origin;
+use origin::{Arrival, Origin};
 use problem::Problem;
 use route::Door;
 use ticket::{Outcome, Ticket};
@@ -96,12 +96,14 @@ impl Edge {
                 return problem.into_plain();
             }
         };
-        let response = self.dispatch(head, incoming, began).await;
-        reply::of_request(response, origin.request)
+        let id = origin.request.clone();
+        let response = self.dispatch(head, incoming, Arrival { began, origin }).await;
+        reply::of_request(response, id)
     }
 
     /// From the door that a request is for to its answer.
-    async fn dispatch(self: Arc<Self>, head: Parts, incoming: Incoming, began: Instant) -> Response<Full<Bytes>> {
+    async fn dispatch(self: Arc<Self>, head: Parts, incoming: Incoming, arrival: Arrival) -> Response<Full<Bytes>> {
+        let began = arrival.began;
         // Not the table, which would keep what is replaced on all other channels until this request ends.
         let (channel, door) = match route::route(&self.tables.load(), &head) {
             Ok(place) => (place.channel.cloned(), place.door),
@@ -119,14 +121,14 @@ impl Edge {
                     Ok(body) => body,
                     Err(problem) => return problem.into_sdk(interaction, None),
                 };
-                sdk::answer(self, channel, interaction, body, began).await
+                sdk::answer(self, channel, interaction, body, arrival).await
             }
             Door::Notifications => {
                 let Some(channel) = auth::notification(channel.as_ref(), &head.headers) else {
                     body::discard(incoming, &self.config.edge, began);
                     return Problem::unauthorized().into_plain();
                 };
-                notification::answer(self, channel, head, incoming, began).await
+                notification::answer(self, channel, head, incoming, arrival).await
             }
             Door::Payment(token) => {
                 let Some(channel) = auth::payment(channel.as_ref(), &token) else {
@@ -134,7 +136,7 @@ impl Edge {
                     return page::unauthorized();
                 };
                 let form = if head.method == Method::POST { Some(incoming) } else { None };
-                page::answer(self, channel, head, form, began).await
+                page::answer(self, channel, head, form, arrival).await
             }
         }
     }

@@ -1,7 +1,6 @@
 //! Notifications: those that a user waits for are answered with an envelope, the others are made durable and accepted.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use bytes::Bytes;
 use http::Response;
@@ -11,6 +10,7 @@ use hyper::body::Incoming;
 use serde::Serialize;
 use wharf_protocol::notification::{EventKind, Notification, Reply};
 
+use super::origin::Arrival;
 use super::problem::Problem;
 use super::{Edge, Outcome, Ticket, body, reply, source};
 use crate::call;
@@ -25,9 +25,9 @@ pub(super) async fn answer(
     channel: Arc<Channel>,
     head: Parts,
     incoming: Incoming,
-    began: Instant,
+    arrival: Arrival,
 ) -> Response<Full<Bytes>> {
-    match take(Arc::clone(&edge), channel, head, incoming, began).await {
+    match take(Arc::clone(&edge), channel, head, incoming, arrival).await {
         Ok(response) => response,
         Err(problem) => not_taken(&edge.config.notification, &problem),
     }
@@ -53,18 +53,18 @@ async fn take(
     channel: Arc<Channel>,
     head: Parts,
     incoming: Incoming,
-    began: Instant,
+    arrival: Arrival,
 ) -> Result<Response<Full<Bytes>>, Problem> {
-    let body = body::read(incoming, edge.config.edge.notification_body, &edge.config.edge, began).await?;
+    let body = body::read(incoming, edge.config.edge.notification_body, &edge.config.edge, arrival.began).await?;
     let json = source::json(&head, body).await?;
     let text = body::text(&json, &edge.config.edge)?;
     let notification = parse(text)?;
     let event_type = notification.event_type.as_str().to_owned();
     let Some(kind) = EventKind::of(&event_type) else { return Err(Problem::unknown_event(&event_type)) };
     if !kind.is_synchronous() {
-        return accept(&edge, &channel, kind, &notification, &json, began).await;
+        return accept(&edge, &channel, kind, &notification, &json, arrival).await;
     }
-    let ticket = Ticket::new(channel, Work::notification(kind), event_type, began);
+    let ticket = Ticket::new(channel, Work::notification(kind), event_type, arrival);
     if let Err(fault) = ticket.count() {
         let problem = Problem::of_fault(&fault, false);
         return Ok(failed(&edge.config.notification, &ticket.manner(kind), &problem));
@@ -92,10 +92,10 @@ async fn accept(
     kind: EventKind,
     notification: &Notification<'_>,
     json: &Bytes,
-    began: Instant,
+    arrival: Arrival,
 ) -> Result<Response<Full<Bytes>>, Problem> {
     let mut ticket =
-        Ticket::new(Arc::clone(channel), Work::notification(kind), notification.event_type.as_str(), began);
+        Ticket::new(Arc::clone(channel), Work::notification(kind), notification.event_type.as_str(), arrival);
     ticket.count().map_err(|fault| Problem::of_fault(&fault, false))?;
     let event = store::Event {
         channel: channel.name.to_string(),

@@ -1,5 +1,7 @@
 //! Where a request comes from, as far as its caller says: the id that it goes by there, and how many hosts it went through.
 
+use std::time::Instant;
+
 use http::{HeaderMap, HeaderValue};
 
 use super::problem::Problem;
@@ -21,6 +23,20 @@ pub(super) struct Origin {
     pub(super) hops: u32,
 }
 
+/// When a request came, and from where.
+#[derive(Debug, Clone)]
+pub(super) struct Arrival {
+    pub(super) began: Instant,
+    pub(super) origin: Origin,
+}
+
+impl Arrival {
+    /// Of a call that no request asked for.
+    pub(super) fn of_ours() -> Self {
+        Self { began: Instant::now(), origin: Origin::default() }
+    }
+}
+
 impl Origin {
     /// Reads the headers. Fails on a count of hosts that is none, and on one above `limit`.
     pub(super) fn of(headers: &HeaderMap, limit: u32) -> Result<Self, Problem> {
@@ -39,8 +55,7 @@ impl Origin {
     }
 
     /// The caller's id as text.
-    #[cfg(test)]
-    fn request_id(&self) -> Option<&str> {
+    pub(super) fn request_id(&self) -> Option<&str> {
         self.request.as_ref().and_then(|id| id.to_str().ok())
     }
 }

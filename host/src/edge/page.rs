@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -17,6 +17,7 @@ use wharf_protocol::Text;
 use wharf_protocol::notification::Entity;
 use wharf_protocol::notification::payments::{FormField, Page, PageMessage, PageRequest};
 
+use super::origin::Arrival;
 use super::problem::Problem;
 use super::{Edge, Outcome, Ticket, body, reply};
 use crate::call::{self, Runner, Subject};
@@ -76,13 +77,13 @@ pub(super) async fn answer(
     channel: Arc<Channel>,
     head: Parts,
     form: Option<Incoming>,
-    began: Instant,
+    arrival: Arrival,
 ) -> Response<Full<Bytes>> {
     let query = head.uri.query().unwrap_or_default().to_owned();
     let fields = match form {
         None => Vec::new(),
         Some(incoming) => {
-            let read = body::read(incoming, edge.config.edge.notification_body, &edge.config.edge, began).await;
+            let read = body::read(incoming, edge.config.edge.notification_body, &edge.config.edge, arrival.began).await;
             match read.map(|body| fields(&body)) {
                 Err(problem) => {
                     return static_page(
@@ -105,7 +106,7 @@ pub(super) async fn answer(
             }
         }
     };
-    let ticket = Ticket::new(channel, Work::PAYMENT_PAGE, Work::PAYMENT_PAGE.name(), began);
+    let ticket = Ticket::new(channel, Work::PAYMENT_PAGE, Work::PAYMENT_PAGE.name(), arrival);
     if let Err(fault) = ticket.count() {
         return reply::of_call(failed(ticket.origin(), &Problem::of_fault(&fault, false)), &ticket.id);
     }

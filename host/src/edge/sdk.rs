@@ -1,13 +1,13 @@
 //! The eleven SDK interactions: authenticate, answer, record.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use bytes::Bytes;
 use http::Response;
 use http_body_util::Full;
 use wharf_protocol::sdk::{Envelope, Interaction};
 
+use super::origin::Arrival;
 use super::problem::Problem;
 use super::{Edge, Outcome, Ticket, auth, body, reply};
 use crate::call;
@@ -20,7 +20,7 @@ pub(super) async fn answer(
     channel: Option<Arc<Channel>>,
     interaction: Interaction,
     body: Bytes,
-    began: Instant,
+    arrival: Arrival,
 ) -> Response<Full<Bytes>> {
     let text = match body::text(&body, &edge.config.edge) {
         Ok(text) => text,
@@ -35,7 +35,7 @@ pub(super) async fn answer(
     let Some(channel) = auth::sdk(channel.as_ref(), envelope.token().as_deref()) else {
         return Problem::unauthorized().into_sdk(interaction, None);
     };
-    let ticket = Ticket::new(channel, Work::sdk(interaction), interaction.name(), began);
+    let ticket = Ticket::new(channel, Work::sdk(interaction), interaction.name(), arrival);
     let mode = ticket.failure_mode();
     if let Err(fault) = ticket.count() {
         return Problem::of_fault(&fault, false).into_sdk_in(mode, interaction, Some(&ticket.id));

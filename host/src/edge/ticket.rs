@@ -3,9 +3,10 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Edge;
+use super::origin::Arrival;
 use super::problem::{Bearing, HOST_BUG};
 use crate::call::{Ids, Runner, Subject};
 use crate::config::FailureMode;
@@ -22,12 +23,10 @@ pub(super) struct Ticket {
     channel: Arc<Channel>,
     work: Work,
     action: String,
-    began: Instant,
+    arrival: Arrival,
     started: Timestamp,
     release: OnceLock<Arc<Release>>,
     spent: OnceLock<Spent>,
-    /// The id of the HTTP request, which its caller may know it by.
-    pub(super) request_id: Option<String>,
     /// The processor time that it uses.
     pub(super) pace: Arc<Pace>,
 }
@@ -50,10 +49,10 @@ impl Outcome {
 }
 
 impl Ticket {
-    pub(super) fn new(channel: Arc<Channel>, work: Work, action: impl Into<String>, began: Instant) -> Self {
+    pub(super) fn new(channel: Arc<Channel>, work: Work, action: impl Into<String>, arrival: Arrival) -> Self {
         let (id, action, started) = (new_id(), action.into(), Timestamp::now());
         let (release, spent, pace) = (OnceLock::new(), OnceLock::new(), Arc::default());
-        Self { id, channel, work, action, began, started, release, spent, request_id: None, pace }
+        Self { id, channel, work, action, arrival, started, release, spent, pace }
     }
 
     /// Counts the call against its channel's rate.
@@ -184,7 +183,8 @@ impl Runner for TicketRunner<'_> {
                 environment: &release.environment,
                 lane: &ticket.channel.lane,
                 body,
-                began: ticket.began,
+                began: ticket.arrival.began,
+                hops: ticket.arrival.origin.hops,
                 class,
                 longest: None,
                 pace: &ticket.pace,
@@ -210,14 +210,15 @@ impl Edge {
             ticket.turned_away();
             return;
         }
-        let took = ticket.began.elapsed();
+        let took = ticket.arrival.began.elapsed();
         if outcome.name == HOST_BUG {
             let (call, channel) = (&ticket.id, &ticket.channel.name);
             tracing::error!(call, %channel, detail = outcome.detail, "a bug of this host");
         }
         ticket.judge(&outcome, took);
         let (used, trace) = (ticket.used(), ticket.trace(&outcome));
-        let Ticket { id, channel, action, started, release, request_id, .. } = ticket;
+        let request_id = ticket.arrival.origin.request_id().map(str::to_owned);
+        let Ticket { id, channel, action, started, release, .. } = ticket;
         self.store.record_call(CallRecord {
             id,
             channel: channel.name.to_string(),

@@ -1,6 +1,7 @@
 //! The engine: one per process, with the settings that make a fresh instance cheap and a bad guest harmless.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use wasmtime::{
 use super::idle::{Abandoned, Carried, IdleLane};
 use super::imports;
 use super::limits::Limits;
-use super::outbound::Outbound;
+use super::outbound::{Outbound, OutboundError};
 use super::pace::Pace;
 use super::state::CallState;
 use crate::config::Config;
@@ -21,12 +22,18 @@ use crate::store::{LimitOverrides, Store};
 
 /// Why the engine could not start.
 #[derive(Debug, thiserror::Error)]
-#[error("failed to start the engine: {0:#}")]
-pub struct EngineError(wasmtime::Error);
+pub enum EngineError {
+    /// Its settings contradict this machine.
+    #[error("failed to start the engine: {0:#}")]
+    Engine(wasmtime::Error),
+    /// Guests could send nothing.
+    #[error(transparent)]
+    Outbound(#[from] OutboundError),
+}
 
 impl From<wasmtime::Error> for EngineError {
     fn from(error: wasmtime::Error) -> Self {
-        Self(error)
+        Self::Engine(error)
     }
 }
 
@@ -55,7 +62,7 @@ impl Runtime {
         let engine = Engine::new(&settings)?;
         let linker = imports::linker(&engine)?;
         start_ticker(&engine, config.guest.tick);
-        let outbound = Arc::new(Outbound::new(&config.outbound));
+        let outbound = Arc::new(Outbound::new(&config.outbound)?);
         let idle = Arc::new(IdleLane::start(config.guest.idle_threads).map_err(wasmtime::Error::from)?);
         let places = tokio::sync::Semaphore::new(slots as usize);
         Ok(Self { engine, linker, store, outbound, slots: places, size: slots, idle, config })
@@ -79,6 +86,11 @@ impl Runtime {
         abandoned: Abandoned,
     ) -> Carried<T> {
         Carried::new(work, &self.idle, pace, abandoned)
+    }
+
+    /// Says where this node listens, so that no guest connects to it.
+    pub fn own_listeners(&self, own: Vec<SocketAddr>) {
+        self.outbound.own_listeners(own);
     }
 
     /// A name for everything that decides whether compiled code fits this engine: its version and its settings.

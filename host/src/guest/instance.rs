@@ -36,6 +36,8 @@ pub struct Call<'a> {
     pub body: Body,
     /// When it began.
     pub began: Instant,
+    /// Hosts that its request came through.
+    pub hops: u32,
     /// What its time is measured by.
     pub class: Class,
     /// Less time than its class has.

@@ -106,7 +106,7 @@ impl CallState {
             log: Log::default(),
             memory: MemoryLimit { limit: environment.limits.memory, used: 0, denied: false },
             table,
-            sender: Sender::new(&runtime.outbound, Arc::clone(environment), runtime.store.clone(), deadline),
+            sender: Sender::new(call.hops, &runtime.outbound, Arc::clone(environment), runtime.store.clone(), deadline),
             wasi: None,
             http: None,
             stderr: None,
@@ -185,7 +185,11 @@ impl WasiView for CallState {
 impl WasiHttpView for CallState {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
         self.failpoint("http-send");
-        let ctx = self.http.get_or_insert_with(|| Box::new(WasiHttpCtx::new()));
+        let (sender, call) = (&mut self.sender, &self.call_id);
+        let ctx = self.http.get_or_insert_with(|| {
+            sender.begin(call);
+            Box::new(WasiHttpCtx::new())
+        });
         WasiHttpCtxView { ctx, table: &mut self.table, hooks: &mut self.sender }
     }
 }

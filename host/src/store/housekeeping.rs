@@ -28,7 +28,8 @@ impl Housekeeping {
 
     /// Does what is due. A failure is logged and tried again later.
     pub(super) fn run(&mut self, db: &mut Connection) {
-        let often = ROWS_BETWEEN_TRIMS.min(self.retention.calls).min(self.retention.log_lines).max(1);
+        let kept = [self.retention.calls, self.retention.log_lines, self.retention.outbound];
+        let often = kept.into_iter().fold(ROWS_BETWEEN_TRIMS, u64::min).max(1);
         if self.rows >= often {
             self.rows = 0;
             report(in_transaction(db, |db| journal::trim(db, &self.retention)));

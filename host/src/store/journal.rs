@@ -195,7 +195,7 @@ pub(super) fn insert_log(db: &Connection, line: &LogLine) -> Result<(), StoreErr
 
 /// Removes the oldest rows beyond what is kept. Numbers are given without gaps, so the newest tells which those are.
 pub(super) fn trim(db: &Connection, retention: &Retention) -> Result<(), StoreError> {
-    for (table, keep) in [("call", retention.calls), ("log", retention.log_lines)] {
+    for (table, keep) in [("call", retention.calls), ("log", retention.log_lines), ("outbound", retention.outbound)] {
         db.execute(
             &format!("DELETE FROM {table} WHERE seq <= (SELECT max(seq) FROM {table}) - ?"),
             [keep.cast_signed()],

@@ -15,6 +15,7 @@ mod journal;
 mod keys;
 mod keyvalue;
 mod node_key;
+mod outbound;
 mod queue;
 mod receipts;
 mod records;
@@ -43,6 +44,7 @@ pub use error::StoreError;
 pub use journal::{CallRecord, LogLine, LoggedLine, Trace, Used};
 pub use keys::{generate_key, new_id};
 pub use keyvalue::{Quota, Usage, incremented};
+pub use outbound::OutboundRecord;
 pub use queue::{Attempt, Enqueued, Event, Leased, QueueDepth, QueuedEvent};
 pub use records::{
     By, Canary, Change, Changes, Channel, Desired, DesiredChannel, Digest, Expected, Grants, KeyKind, KeyRecord,
@@ -73,6 +75,8 @@ pub struct Retention {
     pub calls: u64,
     /// Log lines in the journal, over all channels.
     pub log_lines: u64,
+    /// Outbound requests in the journal, over all channels.
+    pub outbound: u64,
     /// Time that handled notifications stay, to know their like again.
     pub done: Duration,
     /// Time that dead notifications stay for a replay.
@@ -84,6 +88,7 @@ impl From<&Config> for Retention {
         Self {
             calls: config.journal.calls,
             log_lines: config.journal.log_lines,
+            outbound: config.journal.outbound,
             done: config.queue.dedupe,
             dead: config.queue.keep_dead,
         }

@@ -1,4 +1,4 @@
--- Version 3: limits and manners of a channel's own, and what each call used.
+-- Version 3: limits and manners of a channel's own, what each call used, and what it asked of the outside.
 
 -- limits = a JSON object, empty where everything is as for the node. failure_mode = NULL for the node's.
 ALTER TABLE channel ADD COLUMN limits TEXT NOT NULL DEFAULT '{}';
@@ -15,3 +15,23 @@ ALTER TABLE call ADD COLUMN requests INTEGER;
 ALTER TABLE call ADD COLUMN trace TEXT;
 -- The id that the caller's HTTP request had.
 ALTER TABLE call ADD COLUMN request_id TEXT;
+
+-- The journal outlives its channels. requests = how many the row stands for: refusals of one call beyond the first become one.
+-- path is without its query. Bytes are those of the bodies.
+CREATE TABLE outbound (
+    seq         INTEGER PRIMARY KEY,
+    call        TEXT NOT NULL,
+    channel     TEXT NOT NULL,
+    at          INTEGER NOT NULL,
+    method      TEXT NOT NULL,
+    host        TEXT NOT NULL,
+    path        TEXT NOT NULL,
+    status      INTEGER,
+    error       TEXT,
+    refused     TEXT,
+    duration_us INTEGER NOT NULL,
+    bytes_out   INTEGER NOT NULL,
+    bytes_in    INTEGER NOT NULL,
+    requests    INTEGER NOT NULL
+) STRICT;
+CREATE INDEX outbound_call ON outbound (call, seq);

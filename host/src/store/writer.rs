@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::housekeeping::Housekeeping;
 use super::journal::{self, CallRecord, LogLine};
+use super::outbound::{self, OutboundRecord};
 use super::{Retention, StoreError, desired};
 
 /// Jobs in one transaction at most. Bounds the wait of the first one.
@@ -24,6 +25,7 @@ const RESERVED: usize = 1024;
 pub(super) enum Job {
     Call(Box<CallRecord>),
     Log(Box<LogLine>),
+    Outbound(Box<OutboundRecord>),
     Task(Box<dyn Task>),
 }
 
@@ -187,10 +189,10 @@ impl Loop {
         for job in batch.drain(..) {
             match job {
                 Job::Task(task) => task.answer(failure.as_ref()),
-                Job::Call(_) | Job::Log(_) if failure.is_some() => {
+                Job::Call(_) | Job::Log(_) | Job::Outbound(_) if failure.is_some() => {
                     self.dropped.fetch_add(1, Ordering::Relaxed);
                 }
-                Job::Call(_) | Job::Log(_) => {}
+                Job::Call(_) | Job::Log(_) | Job::Outbound(_) => {}
             }
         }
         self.housekeeping.run(&mut self.db);
@@ -205,6 +207,7 @@ impl Loop {
                 Job::Task(task) => task.run(&self.db),
                 Job::Call(call) => self.journal(journal::insert_call(&self.db, call)),
                 Job::Log(line) => self.journal(journal::insert_log(&self.db, line)),
+                Job::Outbound(request) => self.journal(outbound::insert(&self.db, request)),
             };
             if self.db.is_autocommit() {
                 return Err(failed.unwrap_or(StoreError::Stopped));

@@ -21,6 +21,8 @@ pub struct Headroom {
     over: [AtomicU64; WATCHED.len()],
     /// A bit for each limit that was told.
     told: AtomicU8,
+    /// Calls of the release before these limits.
+    before: u64,
 }
 
 /// A limit that more than one call in a hundred comes close to.
@@ -35,6 +37,11 @@ pub struct Tight {
 }
 
 impl Headroom {
+    /// Begins to watch a release that had other limits until now, or that is new and has no calls.
+    pub fn since(score: Score) -> Self {
+        Self { before: score.calls, ..Self::default() }
+    }
+
     /// Counts a call, which took `time` and had so much `memory`. Gives the limits that have just become tight.
     pub fn tell(&self, spent: &Spent, time: Duration, memory: usize, score: Score) -> Vec<Tight> {
         let Some(budget) = spent.budget else { return Vec::new() };
@@ -64,7 +71,7 @@ impl Headroom {
     }
 
     fn places(&self, score: Score) -> impl Iterator<Item = (usize, Tight)> {
-        let calls = score.calls;
+        let calls = score.calls.saturating_sub(self.before);
         let tight = self.counts().map(move |(limit, over)| Tight { limit, over, calls });
         tight.enumerate().filter(move |(_, tight)| calls >= LEAST_CALLS && tight.over * 100 > calls)
     }
@@ -81,7 +88,7 @@ mod tests {
     use crate::guest::Budget;
 
     fn spent(cpu_ms: u64, memory: usize) -> Spent {
-        let budget = Budget { time: Duration::from_millis(1000), cpu: Duration::from_millis(100) };
+        let budget = Budget { time: Duration::from_secs(1), cpu: Duration::from_millis(100) };
         Spent { budget: Some(budget), cpu: Duration::from_millis(cpu_ms), memory, ..Spent::default() }
     }
 

@@ -94,8 +94,8 @@ pub struct Release {
     pub platform_origin: Option<String>,
     /// Its calls that are under way.
     pub traffic: Traffic,
-    /// How its calls ended.
-    pub health: Health,
+    /// How its calls ended, whatever limits it had.
+    pub health: Arc<Health>,
     /// How close they came to its limits.
     pub headroom: Headroom,
     /// What is not called at present.

@@ -5,8 +5,9 @@ use std::hint::black_box;
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
-use wharf_sdk::http::Request;
 use wharf_sdk::{CallContext, Failure, config, kv, log};
+
+use crate::fetch::fetch;
 
 /// Where `repeat` keeps what it was told.
 const TOLD: &str = "told";
@@ -30,7 +31,7 @@ pub enum Behaviour {
     Hold,
     /// `sleep`: sleeps `sleep_ms` milliseconds, then answers.
     Sleep,
-    /// `fetch`: gets `url`, with `header` and so many `times`, and answers with the last status, or with the error's text.
+    /// `fetch`: asks `url` and answers with the last status, or with the error's text; see [`fetch`] for what else it may be told.
     Fetch,
     /// `repeat`: fetches like `fetch`, then says the last answer's body everywhere: in the log, on stderr, in the key-value store,
     /// and in a refusal.
@@ -121,7 +122,11 @@ impl Behaviour {
                 let milliseconds = config::parse("sleep_ms")?.unwrap_or(60_000);
                 std::thread::sleep(Duration::from_millis(milliseconds));
             }
-            Self::Fetch => return fetch().map(|(note, _)| note),
+            Self::Fetch => {
+                let (note, _) = fetch()?;
+                std::thread::sleep(Duration::from_millis(config::parse("then_sleep_ms")?.unwrap_or(0)));
+                return Ok(note);
+            }
             Self::Repeat => return repeat(),
             Self::Recall => panic!("chaos recalls {}", recall()?),
             Self::Count => return Ok(kv::increment("count", 1)?.to_string()),
@@ -205,27 +210,6 @@ fn grow() -> ! {
         let block = vec![1_u8; 4 << 20];
         std::mem::forget(black_box(block));
     }
-}
-
-/// A note about the last answer, and its body.
-fn fetch() -> Result<(String, String), Failure> {
-    let url = config::get("url")?.unwrap_or_default();
-    let header = config::get("header")?.unwrap_or_default();
-    let (mut note, mut body) = (String::new(), String::new());
-    for _ in 0..config::parse("times")?.unwrap_or(1) {
-        let mut request = Request::get(&url);
-        if let Some((name, value)) = header.split_once(": ") {
-            request = request.header(name, value);
-        }
-        note = match request.send() {
-            Ok(response) => {
-                body = String::from_utf8_lossy(&response.body).into_owned();
-                format!("status {}", response.status)
-            }
-            Err(error) => error.to_string(),
-        };
-    }
-    Ok((note, body))
 }
 
 fn repeat() -> Result<String, Failure> {

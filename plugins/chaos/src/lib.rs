@@ -4,6 +4,7 @@
 
 mod answers;
 mod behaviour;
+mod fetch;
 mod forward;
 mod illegal;
 

@@ -24,6 +24,7 @@ expect = "answer"
 
 #[test]
 fn a_manifest_is_read_or_refused_with_its_name_in_every_line() {
+    assert!(super::read("whole.toml", MANIFEST).is_ok_and(|manifest| manifest.spec.check().is_ok()));
     check!().for_each(|script: &[u8]| {
         let text = spoil(MANIFEST.as_bytes(), &mut Dice::new(script));
         let text = String::from_utf8_lossy(&text);

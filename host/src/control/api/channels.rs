@@ -230,12 +230,12 @@ fn check_watch(watch: &Watch) -> Result<(), Problem> {
 
 /// The limits that are to change, each in its range.
 fn changed_limits(ask: &Ask, wish: BTreeMap<String, Option<u64>>) -> Result<Vec<(Limit, Option<u64>)>, Problem> {
-    let named = |(field, value): (String, Option<u64>)| match Limit::of_field(&field) {
-        Some(limit) => Ok((limit, value)),
-        None => {
-            let known = Limit::ALL.map(Limit::field).join(", ");
-            Err(Problem::malformed(format!("limits.{field}: there is no such limit; there are {known}")))
-        }
+    let unknown = |field: &str| {
+        let known = Limit::ALL.map(Limit::field).join(", ");
+        Problem::malformed(format!("limits.{field}: there is no such limit; there are {known}"))
+    };
+    let named = |(field, value): (String, Option<u64>)| {
+        Limit::of_field(&field).map(|limit| (limit, value)).ok_or_else(|| unknown(&field))
     };
     let changes = wish.into_iter().map(named).collect::<Result<Vec<_>, _>>()?;
     limits::check(&ask.control.config, &changes).map_err(Problem::malformed)?;

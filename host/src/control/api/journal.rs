@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::ask::Ask;
 use super::problem::Problem;
 use super::{Outcome, ok};
-use crate::store::{CallRecord, LoggedLine};
+use crate::store::{CallRecord, LoggedLine, OutboundRecord};
 
 pub(super) fn calls(ask: &Ask) -> Outcome {
     let query = ask.query(&["limit", "outcome"])?;
@@ -17,6 +17,8 @@ pub(super) fn calls(ask: &Ask) -> Outcome {
 struct WithLogs {
     #[serde(flatten)]
     call: CallRecord,
+    /// What it asked of the outside.
+    outbound: Vec<OutboundRecord>,
     logs: Vec<LoggedLine>,
 }
 
@@ -28,7 +30,8 @@ pub(super) fn call(ask: &Ask) -> Outcome {
         Problem::not_found("no-such-call", message)
     })?;
     let logs = ask.control.store.logs_of_call(id)?;
-    ok(&WithLogs { call, logs })
+    let outbound = ask.control.store.outbound_of_call(id)?;
+    ok(&WithLogs { call, outbound, logs })
 }
 
 pub(super) fn logs(ask: &Ask) -> Outcome {

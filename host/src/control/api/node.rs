@@ -171,13 +171,7 @@ fn own_metrics(control: &Control) -> Result<Registry, StoreError> {
         free.get_or_create(&label).set(channel.lane.free() as u64);
         answering.get_or_create(&label).set(channel.release.as_ref().map_or(0, |release| release.number));
     }
-    let (waiting, away) = queues(&table);
-    registry.register("channel_queued", "Calls that wait for a place", waiting);
-    registry.register(
-        "channel_turned_away",
-        "Calls that were turned away: too fast, or too many at the same time",
-        away,
-    );
+    register_queues(&mut registry, &table);
     let metrics = Releases::of(&table);
     registry.register("release_calls", "Calls that a published release has taken", metrics.calls);
     registry.register("release_faults", "Calls that a published release has failed", metrics.faults);
@@ -194,16 +188,20 @@ fn own_metrics(control: &Control) -> Result<Registry, StoreError> {
 }
 
 /// Before the places of each channel: who waits, and who was turned away.
-fn queues(table: &Table) -> (Family<Labels, Gauge<u64, AtomicU64>>, Family<Labels, Counter<u64, AtomicU64>>) {
-    let (waiting, away) = (Family::default(), Family::default());
+fn register_queues(registry: &mut Registry, table: &Table) {
+    let waiting = Family::<Labels, Gauge<u64, AtomicU64>>::default();
+    let away = Family::<Labels, Counter<u64, AtomicU64>>::default();
     for channel in table.channels() {
         let label = [("channel", channel.name.to_string())];
-        let waits: &Family<Labels, Gauge<u64, AtomicU64>> = &waiting;
-        waits.get_or_create(&label).set(channel.lane.waiting().into());
-        let turned: &Family<Labels, Counter<u64, AtomicU64>> = &away;
-        turned.get_or_create(&label).inc_by(channel.lane.turned_away());
+        waiting.get_or_create(&label).set(channel.lane.waiting().into());
+        away.get_or_create(&label).inc_by(channel.lane.turned_away());
     }
-    (waiting, away)
+    registry.register("channel_queued", "Calls that wait for a place", waiting);
+    registry.register(
+        "channel_turned_away",
+        "Calls that were turned away: too fast, or too many at the same time",
+        away,
+    );
 }
 
 type ReleaseLabels = [(&'static str, String); 2];

@@ -202,6 +202,7 @@ impl Runner for SandboxRunner<'_> {
             lane: &series.lane,
             body,
             began: Instant::now(),
+            hops: 0,
             class,
             longest: Some(self.time),
             pace: &series.pace,

@@ -1,4 +1,5 @@
 use super::*;
+use crate::config::{FailureMode, Limit};
 
 #[tokio::test]
 async fn a_channel_is_made_once_and_owns_its_hosts() {
@@ -82,6 +83,22 @@ async fn thresholds_are_kept_as_they_were_set() {
 }
 
 #[tokio::test]
+async fn limits_are_set_and_cleared_one_by_one() {
+    let (dir, store) = fresh().await;
+    let set = |changes| store.set_limits("acme", changes);
+    set(vec![(Limit::Rate, Some(5)), (Limit::Memory, Some(1 << 40))]).await.unwrap();
+    set(vec![(Limit::Rate, None), (Limit::QueueWait, Some(0))]).await.unwrap();
+    assert_eq!(store.set_failure_mode("acme", Some(FailureMode::Events)).await.unwrap().limits.iter().count(), 2);
+    assert!(matches!(store.set_limits("nobody", Vec::new()).await, Err(StoreError::NoChannel(_))));
+    assert!(matches!(store.set_failure_mode("nobody", None).await, Err(StoreError::NoChannel(_))));
+    drop(store);
+    let found = open(&dir).channel("acme").unwrap().unwrap();
+    let kept: Vec<_> = found.limits.iter().collect();
+    assert_eq!(kept, [(Limit::Memory, 1 << 40), (Limit::QueueWait, 0)]);
+    assert_eq!(found.failure_mode, Some(FailureMode::Events));
+}
+
+#[tokio::test]
 async fn a_kind_has_at_most_two_keys_after_any_number_of_rotations() {
     let (_dir, store) = fresh().await;
     let until = Timestamp::now().after(Duration::from_hours(1));
@@ -123,7 +140,7 @@ async fn every_change_is_among_the_changes_since_the_revision_before_and_nothing
     assert_eq!((names(&all), all.names.len()), (vec!["acme".to_owned(), "bolt".to_owned()], 2));
     assert_eq!(all.changed, store.desired().unwrap().channels);
     let watch = Watch { calls: Some(5), ..Watch::default() };
-    for step in 0..8 {
+    for step in 0..10 {
         let known = store.desired_since(None).unwrap().revision;
         match step {
             0 => drop(store.set_mode("acme", Mode::Production).await.unwrap()),
@@ -131,8 +148,10 @@ async fn every_change_is_among_the_changes_since_the_revision_before_and_nothing
             2 => drop(store.set_hosts("acme", Vec::new()).await.unwrap()),
             3 => drop(store.rotate_key("acme", KeyKind::Sdk, Digest::of(b"new"), None).await.unwrap()),
             4 => drop(store.set_watch("acme", watch).await.unwrap()),
-            5 => drop(swap(&store, Move::Activate(1)).await),
-            6 => drop(swap(&store, Move::Canary { release: 2, share: Share::of(100).unwrap() }).await),
+            5 => drop(store.set_limits("acme", vec![(Limit::Rate, Some(5))]).await.unwrap()),
+            6 => drop(store.set_failure_mode("acme", Some(FailureMode::Events)).await.unwrap()),
+            7 => drop(swap(&store, Move::Activate(1)).await),
+            8 => drop(swap(&store, Move::Canary { release: 2, share: Share::of(100).unwrap() }).await),
             _ => drop(swap(&store, Move::Promote(None)).await),
         }
         let changes = store.desired_since(Some(known)).unwrap();

@@ -7,6 +7,7 @@ mod journal;
 mod keyvalue;
 mod migration;
 mod node_key;
+mod outbound;
 mod prune;
 mod queue;
 mod receipts;
@@ -21,7 +22,8 @@ use tempfile::TempDir;
 use super::*;
 
 fn retention() -> Retention {
-    Retention { calls: 1000, log_lines: 1000, done: Duration::from_hours(24), dead: Duration::from_hours(720) }
+    let (done, dead) = (Duration::from_hours(24), Duration::from_hours(720));
+    Retention { calls: 1000, log_lines: 1000, outbound: 1000, done, dead }
 }
 
 fn open(dir: &TempDir) -> Store {
