@@ -3,6 +3,8 @@
 //! without losing an answer.
 
 mod framing;
+#[cfg(test)]
+mod fuzz;
 mod guarded;
 mod places;
 mod stop;
