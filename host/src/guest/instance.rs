@@ -136,9 +136,15 @@ impl Runtime {
             Some(Ok(Ok((Err(failure),)))) => Err(Fault::of_failure(failure, F::NAME)),
             Some(Ok(Ok((Ok(answer),)))) => Ok(answer),
         };
-        let (cpu, memory, sent) = (call.pace.used(), state.memory.used, state.sender.sent());
+        let spent = Spent {
+            budget: Some(budget),
+            queued,
+            cpu: call.pace.used(),
+            memory: state.memory.used,
+            sent: state.sender.sent(),
+            frames,
+        };
         self.keep_log(instance.data_mut(), result.as_mut().err());
-        let spent = Spent { budget: Some(budget), queued, cpu, memory, sent, frames };
         Ended { result, spent, most: limits.answer }
     }
 

@@ -23,7 +23,7 @@ fn set(host: &Host, limits: &[&str]) -> Value {
 
 #[test]
 fn limits_are_set_one_by_one_shown_with_who_gave_them_and_given_back() {
-    let host = Host::with_config("[call]\nin-flight = 9\n[guest]\ninstances = 256\n");
+    let host = Host::with_config("[call]\nin-flight = 9\nrate = 200\n[guest]\ninstances = 256\n");
     host.channel("acme");
     let is = |limit: &str| holds(&host, limit);
     let row = |text: &str, from: &str| (text.to_owned(), from.to_owned());

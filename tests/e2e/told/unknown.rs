@@ -17,7 +17,7 @@ fn after_requests_were_sent_only_a_call_that_looks_is_told_plainly() {
     let keys = host.channel("acme");
     let (file, url) = (plugin("chaos"), format!("url={}", upstream.url()));
     let args = ["deploy", "acme", file.to_str().unwrap(), "--skip-preflight", "--allow", &upstream.address];
-    host.wharf(&[&args[..], &["--set", "behaviour=fetch", "--set", &url]].concat());
+    host.wharf(&[&args[..], &["--set", "behaviour=fetch", "--set", &url, "--set", "then_sleep_ms=60000"]].concat());
     let mut last = String::new();
     for interaction in Interaction::ALL {
         let answer = host.sdk("acme", interaction.name(), payload(interaction));
