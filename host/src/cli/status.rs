@@ -42,11 +42,20 @@ fn show(status: &Value) -> String {
         lines.push(format!("notifications: {queued} queued, {running} running, {dead} dead"));
         lines.push(format!("instances: {slots} at most; journal rows lost: {lost}"));
     }
+    lines.extend(status["certificates"].as_array().into_iter().flatten().map(certificate));
     let heading = ["CHANNEL", "ANSWERS", "ACTIVE", "DIGEST", "FREE PLACES", "TURNED AWAY"];
     let table = table(heading, &channels, "there are no channels");
     let news: Vec<_> = status["channels"].as_array().into_iter().flatten().flat_map(news).collect();
     let news = if news.is_empty() { String::new() } else { format!("\n\n{}", news.join("\n")) };
     format!("{}\n\n{table}{news}", lines.join("\n"))
+}
+
+fn certificate(state: &Value) -> String {
+    let section = field(state, "section");
+    let left =
+        state["valid_for_s"].as_u64().map_or_else(|| "an unknown time".to_owned(), |s| format!("{} days", s / 86_400));
+    let error = state["error"].as_str().map(|error| format!("; the files are not in use: {error}")).unwrap_or_default();
+    format!("certificate of [{section}]: valid for {left}{error}")
 }
 
 /// What somebody who looks after a channel would want to know.

@@ -59,9 +59,16 @@ pub struct Control {
     trials: tokio::sync::Semaphore,
     watches: watch::Watches,
     metrics: std::sync::Mutex<Registry>,
+    /// The certificates of this node's listeners, to tell how they are.
+    certificates: OnceLock<Vec<Arc<Certificates>>>,
 }
 
 impl Control {
+    /// Says which certificates the node's listeners have.
+    pub fn tell_certificates(&self, certificates: Vec<Arc<Certificates>>) {
+        let _ = self.certificates.set(certificates);
+    }
+
     /// A control plane that writes to `tables`. Nothing is published yet: call [`Control::publish`] before the edge opens.
     pub fn new(
         store: Store,
@@ -78,6 +85,7 @@ impl Control {
             config,
             runtime,
             started: Instant::now(),
+            certificates: OnceLock::new(),
             admin: OnceLock::new(),
             publishing: tokio::sync::Mutex::default(),
             drains: drain::Drains::default(),

@@ -51,7 +51,11 @@ fn nothing_that_one_guest_wrote_is_there_for_the_next_however_it_ended() {
         "[guest]\ninstances = 1\nmemory = \"2MiB\"\n[call]\nshare = 1.0\ncpu = \"10ms\"\npush-cpu = \"10ms\"\n[breaker]\nfaults = 0\n",
     );
     let files = Files::new();
-    let ends = [("returns", "i32.const 0", 200), ("traps", "unreachable", 502), ("loops", "(loop $for_ever (br $for_ever)) unreachable", 504)];
+    let ends = [
+        ("returns", "i32.const 0", 200),
+        ("traps", "unreachable", 502),
+        ("loops", "(loop $for_ever (br $for_ever)) unreachable", 504),
+    ];
     for (name, bytes) in ends.iter().map(|(name, end, _)| (*name, writer(end))).chain([("seeks", seeker())]) {
         host.channel(name);
         let file = files.write(&format!("{name}.wasm"), &bytes);

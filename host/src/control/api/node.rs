@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, PoisonError};
+use std::time::SystemTime;
 
 use http::StatusCode;
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
@@ -19,6 +20,7 @@ use super::problem::Problem;
 use super::{Answer, Outcome, breakers, ok};
 use crate::control::Control;
 use crate::control::watch::Trial;
+use crate::listen::CertificateState;
 use crate::store::{Digest, Receipt, Share, StoreError};
 use crate::table::{Channel, Release, Score, Table, Tight};
 
@@ -119,8 +121,21 @@ pub(super) fn status(ask: &Ask) -> Outcome {
         status["slots"] = control.config.guest.slots().into();
         status["journal_dropped"] = control.store.dropped().into();
         status["queue"] = json!(control.store.queue_depth()?);
+        status["certificates"] = certificates(control).map(|state| {
+            json!({"section": state.section, "valid_for_s": state.not_after.map(left), "error": state.error})
+        }).collect();
     }
     ok(&status)
+}
+
+/// How the certificates of the listeners are: until when they are valid, and what is wrong with newer ones.
+fn certificates(control: &Control) -> impl Iterator<Item = CertificateState> {
+    control.certificates.get().into_iter().flatten().map(|certificates| certificates.state())
+}
+
+/// Seconds until then; 0 when it is past.
+fn left(until: SystemTime) -> u64 {
+    until.duration_since(SystemTime::now()).unwrap_or_default().as_secs()
 }
 
 /// The node's own metrics, and what other parts of the node have registered.
@@ -163,6 +178,14 @@ fn own_metrics(control: &Control) -> Result<Registry, StoreError> {
         queue.get_or_create(&[("state", state.to_owned())]).set(count);
     }
     registry.register("queue_notifications", "Queued notifications by their state", queue);
+
+    let valid = Family::<Labels, Gauge<u64, AtomicU64>>::default();
+    for state in certificates(control) {
+        if let Some(until) = state.not_after {
+            valid.get_or_create(&[("section", state.section.to_owned())]).set(left(until));
+        }
+    }
+    registry.register("certificate_valid_seconds", "Time until the certificate of a listener ends", valid);
 
     let free = Family::<Labels, Gauge<u64, AtomicU64>>::default();
     let answering = Family::<Labels, Gauge<u64, AtomicU64>>::default();
