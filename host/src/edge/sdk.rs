@@ -26,6 +26,10 @@ pub(super) async fn answer(
         Ok(text) => text,
         Err(problem) => return problem.into_sdk(interaction, None),
     };
+    // Said here, because the parser's own words would quote a long text whole.
+    if !text.trim_ascii_start().starts_with('{') {
+        return Problem::malformed("The body is not a JSON object.").into_sdk(interaction, None);
+    }
     let envelope = match Envelope::find(text) {
         Ok(envelope) => envelope,
         Err(error) => {
