@@ -140,6 +140,10 @@ impl Node {
                 tokio::time::sleep(lame_duck).await;
                 self.edge.stop().close();
                 let _ = tokio::join!(edge, delivery);
+                // Those whose callers went away meanwhile: what they have begun to change, they finish.
+                if !self.control.runtime().is_done_within(drain).await {
+                    tracing::warn!(?drain, "stopped with calls still under way");
+                }
                 admin_stop.close();
                 let _ = admin.await;
             };

@@ -142,7 +142,8 @@ pub(crate) fn neighbour(program: &std::path::Path) -> anyhow::Result<()> {
 #[expect(clippy::cast_precision_loss, reason = "counts of calls")]
 pub(crate) fn overload(program: &std::path::Path) -> anyhow::Result<()> {
     let data = tempfile::tempdir()?;
-    let node = Node::start(program, data.path(), "[breaker]\nfaults = 0\n")?;
+    let config = "[breaker]\nfaults = 0\n[edge]\nconnections-per-address = 2000\n";
+    let node = Node::start(program, data.path(), config)?;
     deploy(&node, "busy", "chaos", &["behaviour=work", "turns=6000"])?;
     say::line("a channel whose calls each compute for some milliseconds:");
     let per_second = |seen: &Seen| seen.good.len() as f64 / ROUND.as_secs_f64();

@@ -35,6 +35,7 @@ impl Config {
         ranges.plain("edge.header-size", edge.header_size, Size::kib(8)..=Size::mib(1));
         ranges.plain("edge.headers", edge.headers, 10..=1000);
         ranges.plain("edge.sdk-body", edge.sdk_body, Size::kib(1)..=Size::mib(256));
+        ranges.plain("edge.bodies", edge.bodies, Size::mib(1)..=Size::mib(1 << 20));
         ranges.plain("edge.notification-body", edge.notification_body, Size::kib(1)..=Size::mib(256));
         ranges.time("edge.body-time", edge.body_time, 100 * MS..=5 * MINUTE);
         ranges.plain("edge.body-rate", edge.body_rate, Size(1)..=Size::mib(1));
@@ -149,6 +150,7 @@ impl Config {
         }
         ranges.plain("queue.jitter", queue.jitter, 0.0..=0.9);
         ranges.plain("queue.workers", queue.workers, 1..=1000);
+        ranges.plain("queue.workers-per-channel", queue.workers_per_channel, 1..=1000);
         ranges.time("queue.dedupe", queue.dedupe, Duration::ZERO..=30 * DAY);
         ranges.time("queue.keep-dead", queue.keep_dead, HOUR..=3650 * DAY);
     }

@@ -31,6 +31,8 @@ pub struct Edge {
     pub headers: usize,
     /// Largest body of an SDK interaction.
     pub sdk_body: Size,
+    /// Bodies of SDK interactions, all together.
+    pub bodies: Size,
     /// Largest body of a notification.
     pub notification_body: Size,
     /// Time for a whole body.
@@ -312,6 +314,8 @@ pub struct Queue {
     pub jitter: f64,
     /// Attempts at the same time.
     pub workers: usize,
+    /// Attempts at the same time for one channel.
+    pub workers_per_channel: usize,
     /// The same notification within this time is taken once.
     #[serde(with = "values::time")]
     pub dedupe: Duration,

@@ -64,6 +64,11 @@ pub struct Control {
 }
 
 impl Control {
+    /// The engine of this node.
+    pub fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
     /// Says which certificates the node's listeners have.
     pub fn tell_certificates(&self, certificates: Vec<Arc<Certificates>>) {
         let _ = self.certificates.set(certificates);

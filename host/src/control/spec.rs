@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 
 use super::{ControlError, SpecPreflight, limits, names};
 use crate::config::Config;
@@ -142,6 +143,7 @@ pub(super) fn environment(channel: &Arc<str>, spec: &ReleaseSpec, limits: Limits
         secrets: spec.secrets.clone(),
         limits,
         effects: Effects::Live,
+        writes: Semaphore::new(Environment::WRITES),
     })
 }
 

@@ -1,10 +1,12 @@
 //! A request's body: bounded in size, time, rate, depth and number of parts.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout_at;
 
 use super::problem::Problem;
@@ -30,12 +32,56 @@ pub(super) fn discard(mut incoming: Incoming, edge: &config::Edge, began: Instan
     }));
 }
 
+/// What the bodies that are in memory may have together.
+pub(super) struct Bodies {
+    kib: Arc<Semaphore>,
+}
+
+impl Bodies {
+    pub(super) fn new(all: Size) -> Self {
+        Self { kib: Arc::new(Semaphore::new(usize::try_from(all.bytes() >> 10).unwrap_or(usize::MAX >> 4))) }
+    }
+
+    /// The room of one body, which has none yet.
+    pub(super) fn room(&self) -> Room {
+        Room { kib: Arc::clone(&self.kib), held: None }
+    }
+}
+
+/// The room that one body has. Dropped, it is given back.
+pub(super) struct Room {
+    kib: Arc<Semaphore>,
+    held: Option<OwnedSemaphorePermit>,
+}
+
+/// Bytes of each body that are not counted, so that small calls are taken while large ones fill the room.
+const FREE: usize = 64 << 10;
+
+impl Room {
+    /// Makes room for a body of so many bytes; false when there is none.
+    fn holds(&mut self, bytes: usize) -> bool {
+        let wanted = bytes.saturating_sub(FREE).div_ceil(1 << 10);
+        let held = self.held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let Ok(more) = u32::try_from(wanted.saturating_sub(held)) else { return false };
+        if more == 0 {
+            return true;
+        }
+        let Ok(permit) = Arc::clone(&self.kib).try_acquire_many_owned(more) else { return false };
+        match &mut self.held {
+            Some(held) => held.merge(permit),
+            None => self.held = Some(permit),
+        }
+        true
+    }
+}
+
 /// Reads a whole body of at most `limit` bytes, within the configured time and no slower than the configured rate.
 pub(super) async fn read(
     mut incoming: Incoming,
     limit: Size,
     edge: &config::Edge,
     began: Instant,
+    mut room: Option<&mut Room>,
 ) -> Result<Bytes, Problem> {
     // Said in advance, so that nothing is read in vain.
     if incoming.size_hint().lower() > limit.bytes() {
@@ -57,6 +103,10 @@ pub(super) async fn read(
         if whole.length() + data.len() > limit.len() {
             discard(incoming, edge, began);
             return Err(Problem::too_large(limit));
+        }
+        if room.as_mut().is_some_and(|room| !room.holds(whole.length() + data.len())) {
+            discard(incoming, edge, began);
+            return Err(Problem::no_room());
         }
         whole.take(data, incoming.size_hint().lower());
     }

@@ -35,6 +35,9 @@ enum Fate {
 /// A node that finds nothing due looks again after this long, should a wake-up have been missed.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
+/// A channel that has its share of the workers is looked at again after this long.
+const TURN: Duration = Duration::from_millis(200);
+
 /// A notification for which there is no place waits this long for the next try.
 const BUSY: Duration = Duration::from_secs(1);
 
@@ -76,7 +79,8 @@ impl Delivery {
         drop(first);
         let free = self.places.available_permits();
         let lease = self.edge.config.call.async_deadline + Duration::from_secs(30);
-        let due = self.edge.store.lease(Timestamp::now(), free, lease).await?;
+        let share = self.edge.config.queue.workers_per_channel;
+        let due = self.edge.store.lease(Timestamp::now(), free, share, lease).await?;
         let count = due.len();
         for leased in due {
             let Ok(worker) = Arc::clone(&self.places).acquire_owned().await else { break };
@@ -101,7 +105,8 @@ impl Delivery {
         let due = self.edge.store.next_due().ok().flatten();
         let wait =
             due.map_or(LOOK_AGAIN, |due| Duration::from_millis(u64::try_from(due.0 - Timestamp::now().0).unwrap_or(0)));
-        wait.clamp(Duration::from_millis(20), LOOK_AGAIN)
+        // What is due and was not taken waits for its channel's turn.
+        if wait.is_zero() { TURN } else { wait.clamp(Duration::from_millis(20), LOOK_AGAIN) }
     }
 }
 

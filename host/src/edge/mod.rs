@@ -48,6 +48,7 @@ pub struct Edge {
     runtime: Arc<Runtime>,
     store: Store,
     forms: page::Forms,
+    bodies: body::Bodies,
     stop: Stop,
 }
 
@@ -58,7 +59,8 @@ impl Edge {
     /// The system gives no random bytes.
     pub fn new(config: Arc<Config>, tables: Arc<Tables>, runtime: Arc<Runtime>, store: Store) -> std::io::Result<Self> {
         let forms = page::Forms::new()?;
-        Ok(Self { config, tables, runtime, store, forms, stop: Stop::default() })
+        let bodies = body::Bodies::new(config.edge.bodies);
+        Ok(Self { config, tables, runtime, store, forms, bodies, stop: Stop::default() })
     }
 
     /// Serves until [`Edge::stop`] closes it, then answers what is under way. With `certificates`, over TLS.
@@ -117,7 +119,9 @@ impl Edge {
             Door::Ready if self.stop.is_announced() => reply::text(503, "draining\n"),
             Door::Ready => reply::text(200, "ready\n"),
             Door::Sdk(interaction) => {
-                let body = match body::read(incoming, self.config.edge.sdk_body, &self.config.edge, began).await {
+                let mut room = self.bodies.room();
+                let limit = self.config.edge.sdk_body;
+                let body = match body::read(incoming, limit, &self.config.edge, began, Some(&mut room)).await {
                     Ok(body) => body,
                     Err(problem) => return problem.into_sdk(interaction, None),
                 };

@@ -55,7 +55,7 @@ async fn take(
     incoming: Incoming,
     arrival: Arrival,
 ) -> Result<Response<Full<Bytes>>, Problem> {
-    let body = body::read(incoming, edge.config.edge.notification_body, &edge.config.edge, arrival.began).await?;
+    let body = body::read(incoming, edge.config.edge.notification_body, &edge.config.edge, arrival.began, None).await?;
     let json = source::json(&head, body).await?;
     let text = body::text(&json, &edge.config.edge)?;
     let notification = parse(text)?;

@@ -83,7 +83,8 @@ pub(super) async fn answer(
     let fields = match form {
         None => Vec::new(),
         Some(incoming) => {
-            let read = body::read(incoming, edge.config.edge.notification_body, &edge.config.edge, arrival.began).await;
+            let read =
+                body::read(incoming, edge.config.edge.notification_body, &edge.config.edge, arrival.began, None).await;
             match read.map(|body| fields(&body)) {
                 Err(problem) => {
                     return static_page(

@@ -147,6 +147,11 @@ impl Problem {
         Self::new(508, "HOST_LOOP", message, "loop")
     }
 
+    /// The bodies of other requests fill what there is for them.
+    pub(super) fn no_room() -> Self {
+        Self::later(RETRY_SOON, "HOST_BUSY", "Too many large requests at the same time.", "busy")
+    }
+
     pub(super) fn too_large(limit: Size) -> Self {
         Self::new(413, "HOST_TOO_LARGE", format!("The body is larger than {limit}."), "malformed")
     }
@@ -258,6 +263,10 @@ impl Problem {
         problem.unsettled = matches!(fault, Fault::Deadline { .. } | Fault::Cpu { .. } | Fault::Replaced(_));
         if sent && fault.leaves_unknown() {
             problem.unsettled = true;
+            // Not 503 with a time to come back: what may have been done must not be done again by itself.
+            if problem.retry_after.take().is_some() {
+                problem.status = 504;
+            }
             problem.code = "HOST_AMBIGUOUS".into();
             problem.message =
                 "The channel's plugin failed after it had called other systems; what they did is not known.".into();

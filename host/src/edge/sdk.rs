@@ -9,6 +9,7 @@ use wharf_protocol::sdk::{Envelope, Interaction};
 
 use super::origin::Arrival;
 use super::problem::Problem;
+use super::ticket::Held;
 use super::{Edge, Outcome, Ticket, auth, body, reply};
 use crate::call;
 use crate::guest::Abandoned;
@@ -54,7 +55,9 @@ pub(super) async fn answer(
 }
 
 async fn exchange(edge: Arc<Edge>, ticket: Ticket, interaction: Interaction, body: Bytes) -> Response<Full<Bytes>> {
-    let result = call::sdk::answer(&edge.runner(&ticket), ticket.ids(), interaction, &body).await;
+    let held = Held::new(Arc::clone(&edge), ticket);
+    let ticket = &held.ticket;
+    let result = call::sdk::answer(&edge.runner(ticket), ticket.ids(), interaction, &body).await;
     let (response, outcome) = match result {
         Ok(answer) => (reply::of_call(reply::with(200, reply::JSON, answer), &ticket.id), Outcome::WELL),
         Err(failed) => {
@@ -64,6 +67,6 @@ async fn exchange(edge: Arc<Edge>, ticket: Ticket, interaction: Interaction, bod
             (response, problem.into_outcome(status))
         }
     };
-    edge.record(ticket, outcome);
+    held.end(outcome);
     response
 }

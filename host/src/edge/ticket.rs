@@ -42,6 +42,37 @@ pub(super) struct Outcome {
     pub(super) is_shed: bool,
 }
 
+/// A ticket that is recorded whatever becomes of its call: dropped before its end, its caller has gone away, or we have a bug.
+pub(super) struct Held {
+    edge: Arc<Edge>,
+    pub(super) ticket: Ticket,
+    outcome: Option<Outcome>,
+}
+
+impl Held {
+    pub(super) fn new(edge: Arc<Edge>, ticket: Ticket) -> Self {
+        Self { edge, ticket, outcome: None }
+    }
+
+    /// Records how the call ended.
+    pub(super) fn end(mut self, outcome: Outcome) {
+        self.outcome = Some(outcome);
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let outcome = self.outcome.take().unwrap_or_else(|| {
+            let name = if std::thread::panicking() { HOST_BUG } else { "abandoned" };
+            Outcome { status: ABANDONED, name, bearing: Bearing::Nothing, ..Outcome::WELL }
+        });
+        self.edge.write_down(&mut self.ticket, outcome);
+    }
+}
+
+/// The status of a call whose caller went away before its end: nobody was told one.
+const ABANDONED: u16 = 499;
+
 impl Outcome {
     /// The guest answered.
     pub(super) const WELL: Self =
@@ -204,7 +235,11 @@ impl Edge {
     }
 
     /// Writes the call into the journal, which never waits, and tells the release how it went.
-    pub(super) fn record(&self, ticket: Ticket, outcome: Outcome) {
+    pub(super) fn record(&self, mut ticket: Ticket, outcome: Outcome) {
+        self.write_down(&mut ticket, outcome);
+    }
+
+    fn write_down(&self, ticket: &mut Ticket, outcome: Outcome) {
         if outcome.is_shed {
             // A flood must not push what the journal keeps of other channels out of it.
             ticket.turned_away();
@@ -218,16 +253,15 @@ impl Edge {
         ticket.judge(&outcome, took);
         let (used, trace) = (ticket.used(), ticket.trace(&outcome));
         let request_id = ticket.arrival.origin.request_id().map(str::to_owned);
-        let Ticket { id, channel, action, started, release, .. } = ticket;
         self.store.record_call(CallRecord {
-            id,
-            channel: channel.name.to_string(),
-            release: release.into_inner().map(|release| release.number),
-            action,
+            id: std::mem::take(&mut ticket.id),
+            channel: ticket.channel.name.to_string(),
+            release: ticket.release.get().map(|release| release.number),
+            action: std::mem::take(&mut ticket.action),
             outcome: outcome.name.to_owned(),
             code: outcome.code,
             status: outcome.status,
-            started,
+            started: ticket.started,
             duration_us: micros(took),
             detail: outcome.detail.map(String::from),
             used,

@@ -73,6 +73,11 @@ impl Runtime {
         Limits::of(&self.config, self.size, channel, release)
     }
 
+    /// Waits until no guest runs, or until `patience` is over; whether none runs.
+    pub async fn is_done_within(&self, patience: Duration) -> bool {
+        tokio::time::timeout(patience, self.slots.acquire_many(self.size)).await.is_ok()
+    }
+
     /// Instances that may live at the same time.
     pub fn size(&self) -> u32 {
         self.size

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::SemaphorePermit;
+
 use super::scratch::{Scratch, Under};
 use super::state::Environment;
 use crate::store::{Quota, Store, StoreError};
@@ -12,16 +14,23 @@ pub(super) struct Pairs {
     channel: Arc<str>,
     quota: Quota,
     scratch: Option<Arc<Scratch>>,
+    environment: Arc<Environment>,
 }
 
 impl Pairs {
-    pub(super) fn new(store: Store, environment: &Environment) -> Self {
+    pub(super) fn new(store: Store, environment: &Arc<Environment>) -> Self {
         Self {
             store,
             channel: Arc::clone(&environment.channel),
             quota: environment.limits.quota,
             scratch: environment.effects.scratch().cloned(),
+            environment: Arc::clone(environment),
         }
+    }
+
+    /// One of the release's turns at the writer. The semaphore is never closed.
+    async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        self.environment.writes.acquire().await.ok()
     }
 
     fn under(&self) -> Under<'_> {
@@ -35,10 +44,11 @@ impl Pairs {
         }
     }
 
-    pub(super) fn get_many(&self, keys: &[String]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+    /// At most `most` bytes of values.
+    pub(super) fn get_many(&self, keys: &[String], most: usize) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
         match &self.scratch {
-            None => self.store.kv_get_many(&self.channel, keys),
-            Some(scratch) => scratch.overlay().get_many(&self.under(), keys),
+            None => self.store.kv_get_many(&self.channel, keys, most),
+            Some(scratch) => scratch.overlay().get_many(&self.under(), keys, most),
         }
     }
 
@@ -58,21 +68,30 @@ impl Pairs {
 
     pub(super) async fn set_many(&self, pairs: Vec<(String, Vec<u8>)>) -> Result<(), StoreError> {
         match &self.scratch {
-            None => self.store.kv_set_many(&self.channel, pairs, &self.quota).await,
+            None => {
+                let _turn = self.turn().await;
+                self.store.kv_set_many(&self.channel, pairs, &self.quota).await
+            }
             Some(scratch) => scratch.overlay().set_many(&self.under(), pairs, &self.quota),
         }
     }
 
     pub(super) async fn delete_many(&self, keys: Vec<String>) -> Result<u64, StoreError> {
         match &self.scratch {
-            None => self.store.kv_delete_many(&self.channel, keys).await,
+            None => {
+                let _turn = self.turn().await;
+                self.store.kv_delete_many(&self.channel, keys).await
+            }
             Some(scratch) => scratch.overlay().delete_many(&self.under(), keys),
         }
     }
 
     pub(super) async fn increment(&self, key: String, delta: i64) -> Result<i64, StoreError> {
         match &self.scratch {
-            None => self.store.kv_increment(&self.channel, &key, delta, &self.quota).await,
+            None => {
+                let _turn = self.turn().await;
+                self.store.kv_increment(&self.channel, &key, delta, &self.quota).await
+            }
             Some(scratch) => scratch.overlay().increment(&self.under(), key, delta, &self.quota),
         }
     }
@@ -84,7 +103,10 @@ impl Pairs {
         value: Vec<u8>,
     ) -> Result<Result<(), Option<Vec<u8>>>, StoreError> {
         match &self.scratch {
-            None => self.store.kv_swap(&self.channel, &key, expected, value, &self.quota).await,
+            None => {
+                let _turn = self.turn().await;
+                self.store.kv_swap(&self.channel, &key, expected, value, &self.quota).await
+            }
             Some(scratch) => scratch.overlay().swap(&self.under(), key, expected.as_deref(), value, &self.quota),
         }
     }

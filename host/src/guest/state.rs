@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
+use tokio::sync::Semaphore;
 use wasmtime::component::ResourceTable;
 use wasmtime::{ResourceLimiter, Result};
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
@@ -38,6 +39,13 @@ pub struct Environment {
     pub limits: Limits,
     /// Where what its guests do goes.
     pub effects: Effects,
+    /// Changes of its pairs that may wait for the one writer at a time: it serves all channels in the order of their coming.
+    pub writes: Semaphore,
+}
+
+impl Environment {
+    /// So many changes of one release's pairs wait for the writer at a time.
+    pub const WRITES: usize = 2;
 }
 
 /// The request body, for `raw-request`.
@@ -84,6 +92,8 @@ pub(super) struct CallState {
     pub(super) deadline: Instant,
     pub(super) log: Log,
     pub(super) memory: MemoryLimit,
+    /// Open `cas` handles, each of which keeps a value.
+    pub(super) compared: usize,
     pub(super) table: ResourceTable,
     pub(super) sender: Sender,
     wasi: Option<Box<WasiCtx>>,
@@ -104,6 +114,7 @@ impl CallState {
             body: call.body.clone(),
             deadline,
             log: Log::default(),
+            compared: 0,
             memory: MemoryLimit { limit: environment.limits.memory, used: 0, denied: false },
             table,
             sender: Sender::new(call.hops, &runtime.outbound, Arc::clone(environment), runtime.store.clone(), deadline),
@@ -123,12 +134,15 @@ impl CallState {
         if let Some(printed) = &self.stderr {
             let bytes = printed.contents();
             let text = String::from_utf8_lossy(&bytes);
-            lines.extend(text.trim().lines().map(|text| Line {
+            let room = self.environment.limits.log_lines.saturating_sub(lines.len());
+            let mut printed = text.trim().lines();
+            lines.extend(printed.by_ref().take(room).map(|text| Line {
                 level: "error",
                 context: "stderr".to_owned(),
-                message: clean(text),
-                cut: false,
+                message: clean(cut(text, self.log_line)),
+                cut: text.len() > self.log_line,
             }));
+            self.log.dropped += printed.count();
             if let Some(last) = lines.last_mut() {
                 last.cut |= bytes.len() >= self.environment.limits.log_bytes;
             }
@@ -188,7 +202,9 @@ impl WasiHttpView for CallState {
         let (sender, call) = (&mut self.sender, &self.call_id);
         let ctx = self.http.get_or_insert_with(|| {
             sender.begin(call);
-            Box::new(WasiHttpCtx::new())
+            let mut ctx = WasiHttpCtx::new();
+            ctx.set_field_size_limit(sender.header_size());
+            Box::new(ctx)
         });
         WasiHttpCtxView { ctx, table: &mut self.table, hooks: &mut self.sender }
     }

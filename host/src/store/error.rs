@@ -153,6 +153,12 @@ pub enum StoreError {
         /// Most bytes.
         limit: u64,
     },
+    /// Values that are read together are larger than they may be.
+    #[error("the values of these keys together are larger than {most} bytes; read fewer keys at once")]
+    ReadTooLarge {
+        /// The limit in bytes.
+        most: usize,
+    },
     /// A value is too large.
     #[error("a value may have {limit} bytes, this one has {found}")]
     ValueTooLarge {

@@ -82,9 +82,19 @@ impl Store {
         self.read(|db| get(db, channel, key))
     }
 
-    /// The values of several keys as of one moment, in their order.
-    pub fn kv_get_many(&self, channel: &str, keys: &[String]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
-        self.read_at_once(|db| keys.iter().map(|key| get(db, channel, key)).collect())
+    /// The values of several keys as of one moment, in their order. Fails with `ReadTooLarge` when they have more than
+    /// `most` bytes together.
+    pub fn kv_get_many(&self, channel: &str, keys: &[String], most: usize) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        let mut left = most;
+        self.read_at_once(|db| {
+            let one = |key: &String| {
+                let value = get(db, channel, key)?;
+                let size = value.as_ref().map_or(0, Vec::len);
+                left = left.checked_sub(size).ok_or(StoreError::ReadTooLarge { most })?;
+                Ok(value)
+            };
+            keys.iter().map(one).collect()
+        })
     }
 
     /// Whether a key has a value.

@@ -35,3 +35,7 @@ CREATE TABLE outbound (
     requests    INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX outbound_call ON outbound (call, seq);
+
+-- With the channel, so that what is due is told apart without its row.
+DROP INDEX event_due;
+CREATE INDEX event_due ON event (due, seq, channel) WHERE waits = 0 AND state IN ('queued', 'running');

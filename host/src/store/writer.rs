@@ -93,7 +93,9 @@ impl Writer {
 
     /// Hands over a job of the journal, or counts it as dropped when too many wait.
     pub(super) fn offer(&self, job: Job) {
-        let sent = self.jobs.as_ref().is_some_and(|jobs| jobs.capacity() > RESERVED && jobs.try_send(job).is_ok());
+        // That a call took place is worth more than what was said in it.
+        let reserved = if matches!(job, Job::Call(_)) { RESERVED } else { 2 * RESERVED };
+        let sent = self.jobs.as_ref().is_some_and(|jobs| jobs.capacity() > reserved && jobs.try_send(job).is_ok());
         if !sent {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }

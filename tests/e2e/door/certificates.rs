@@ -204,7 +204,10 @@ fn an_expired_certificate_does_not_replace_a_good_one_and_an_open_key_is_told() 
     wait_for("a warning", || host.log().contains("it has expired"));
     assert_eq!(call(&host, &believer(&good.certificate)).unwrap(), 200);
     let told = host.wharf(&["status"])["certificates"][0].clone();
-    assert!(told["section"] == "tls" && told["error"].as_str().is_some_and(|error| error.contains("expired")), "{told}");
+    assert!(
+        told["section"] == "tls" && told["error"].as_str().is_some_and(|error| error.contains("expired")),
+        "{told}"
+    );
     assert!(told["valid_for_s"].as_u64().is_some_and(|left| left > 86_400), "{told}");
     let metrics = host.admin("GET", "/metrics", None).body;
     assert!(metrics.contains("wharf_certificate_valid_seconds{section=\"tls\"}"), "{metrics}");

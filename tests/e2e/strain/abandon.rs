@@ -49,3 +49,46 @@ fn whenever_a_caller_goes_away_its_place_and_its_files_come_back() {
     assert!(!log.contains("panicked") && !log.contains("a bug of this host"), "{log}");
     println!("{calls} callers went away; all places and files came back, nothing panicked");
 }
+
+/// Sends a call and goes away as soon as its guest has a place.
+fn hang_up(host: &Host, channel: &str, interaction: &str) {
+    let body = sdk_body(TEST_KEY, interaction, &push());
+    let before = free_places(host, channel);
+    let mut socket = TcpStream::connect(&host.edge).unwrap();
+    let length = body.len();
+    write!(
+        socket,
+        "POST /channels/{channel}/{interaction}_v1 HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n{body}"
+    )
+    .unwrap();
+    wait_for("the call to be under way", || free_places(host, channel) < before);
+}
+
+#[test]
+fn a_call_that_only_looks_ends_with_its_caller_and_leaves_a_row() {
+    let host = Host::start();
+    host.serving("acme", "chaos", &["behaviour=sleep", "sleep_ms=8000"]);
+    hang_up(&host, "acme", "order_pull");
+    let mut rows = serde_json::Value::Null;
+    wait_for("the call to be in the journal", || {
+        rows = host.wharf(&["calls", "acme"]);
+        rows[0]["outcome"] == "abandoned"
+    });
+    assert!(rows[0]["duration_us"].as_u64().is_some_and(|us| us < 7_000_000), "{rows}");
+}
+
+#[test]
+fn a_node_that_stops_finishes_what_a_caller_who_went_away_had_begun() {
+    let mut host = Host::start();
+    host.serving("acme", "chaos", &["behaviour=sleep", "sleep_ms=3000"]);
+    hang_up(&host, "acme", "inventory_push");
+    host.terminate();
+    assert_eq!(host.await_exit(), Some(0));
+    let host = host.kill_and_restart();
+    let rows = host.wharf(&["calls", "acme"]);
+    assert_eq!(
+        (rows[0]["outcome"].as_str(), rows[0]["action"].as_str()),
+        (Some("ok"), Some("inventory_push")),
+        "{rows}"
+    );
+}

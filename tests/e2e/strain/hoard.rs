@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{process, push};
-use crate::host::Host;
+use crate::admission::Files;
+use crate::guests::Guest;
+use crate::host::{Host, wait_for};
 use crate::trust::load::{Call, Caller};
 use crate::trust::rounds;
 
@@ -80,4 +82,47 @@ fn at_the_limit_of_memory_the_same_guest_always_ends_the_same_way() {
         if answer(middle) { fits = middle } else { too_many = middle }
     }
     println!("{fits} more pages always fit, {too_many} never do");
+}
+
+#[test]
+fn what_a_guest_prints_is_bounded_in_lines_like_what_it_logs() {
+    let host = Host::with_config("[guest]\nlog-lines = 20\n");
+    host.channel("prints");
+    let lines = "x\\n".repeat(1000);
+    let guest =
+        Guest::pushing("(call $print (call $stdout) (i32.const 2048) (i32.const 2000) (i32.const 8192)) i32.const 0");
+    let file = Files::new();
+    let path = file.write("prints.wasm", &guest.with(format!("(data (i32.const 2048) \"{lines}\")")).build());
+    host.wharf(&["deploy", "prints", &path, "--skip-preflight"]);
+    assert_eq!(host.sdk("prints", "inventory_push", push()).status, 200);
+    let mut logged = serde_json::Value::Null;
+    wait_for("the lines to be in the journal", || {
+        logged = host.wharf(&["logs", "prints"]);
+        logged.as_array().is_some_and(|lines| !lines.is_empty())
+    });
+    let count = logged.as_array().unwrap().len();
+    assert!(count == 21 && logged.to_string().contains("980 more lines were dropped"), "{count}: {logged}");
+}
+
+#[test]
+fn large_bodies_without_a_key_are_turned_away_when_they_fill_their_room() {
+    use std::io::Write;
+    let host = Host::with_config("[edge]\nbodies = \"1MiB\"\n");
+    host.serving("good", "echo", &[]);
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        let mut socket = std::net::TcpStream::connect(&host.edge).unwrap();
+        write!(socket, "POST /channels/nobody/inventory_push_v1 HTTP/1.1\r\nhost: x\r\ncontent-length: 900000\r\n\r\n")
+            .unwrap();
+        socket.write_all(&vec![b' '; 560_000]).unwrap();
+        held.push(socket);
+    }
+    let large = format!("{}{}", " ".repeat(900_000), "{}");
+    let url = crate::host::sdk_url(&host.edge, "good", "inventory_push");
+    wait_for("the room to be full", || crate::wire::post(&url, &[], &large).status == 503);
+    let told = crate::wire::post(&url, &[], &large);
+    assert_eq!((told.code().as_str(), told.header("retry-after")), ("HOST_BUSY", Some("1")));
+    assert_eq!(host.sdk("good", "inventory_push", push()).status, 200, "small calls are taken all the while");
+    drop(held);
+    wait_for("the room to be free again", || crate::wire::post(&url, &[], &large).status == 401);
 }

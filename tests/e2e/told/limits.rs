@@ -71,6 +71,19 @@ fn limits_are_set_one_by_one_shown_with_who_gave_them_and_given_back() {
 }
 
 #[test]
+fn limits_are_for_the_operator_of_the_node_to_give() {
+    let host = Host::start();
+    host.channel("acme");
+    let made = host.wharf(&["token", "create", "own", "--role", "admin", "--channel", "acme"]);
+    let token = made["token"].as_str().unwrap();
+    let answer = host.admin_as(token, "PATCH", "/v1/channels/acme", Some(&json!({ "limits": { "cpu_ms": 120_000 } })));
+    assert_eq!(answer.status, 403, "{answer:?}");
+    assert_eq!(host.wharf(&["channel", "show", "acme"])["limits"], json!({}));
+    let answer = host.admin_as(token, "PATCH", "/v1/channels/acme", Some(&json!({ "failure_mode": "events" })));
+    assert_eq!(answer.status, 200, "{answer:?}");
+}
+
+#[test]
 fn what_is_no_limit_or_out_of_its_range_is_refused_and_changes_nothing() {
     let host = Host::start();
     host.channel("acme");

@@ -159,12 +159,13 @@ pub(super) async fn change(ask: &Ask, body: &mut Incoming) -> Outcome {
     }
     let limits = changed_limits(ask, change.limits.unwrap_or_default())?;
     let mut channel = ask.channel()?.clone();
+    // Host names and what all instances have together are shared by all channels of the node.
+    if !ask.who.sees_node() && (change.hosts.is_some() || !limits.is_empty()) {
+        let message =
+            "this token is limited to some channels; host names and limits need one that is good for the whole node";
+        return Err(Problem::new(StatusCode::FORBIDDEN, "limited-token", message.to_owned()));
+    }
     if let Some(hosts) = change.hosts {
-        // Host names are shared by all channels of the node.
-        if !ask.who.sees_node() {
-            let message = "this token is limited to some channels; host names need one that is good for the whole node";
-            return Err(Problem::new(StatusCode::FORBIDDEN, "limited-token", message.to_owned()));
-        }
         check_hosts(&hosts)?;
         channel = ask.control.store.set_hosts(&channel.name, hosts).await?;
     }

@@ -9,8 +9,11 @@ use crate::store::{CallRecord, LoggedLine, OutboundRecord};
 
 pub(super) fn calls(ask: &Ask) -> Outcome {
     let query = ask.query(&["limit", "outcome"])?;
-    let channel = &ask.channel()?.name;
-    ok(&ask.control.store.calls(channel, query.limit(50)?, query.text("outcome"))?)
+    let channel = ask.channel()?;
+    let mut calls = ask.control.store.calls(&channel.name, query.limit(50)?, query.text("outcome"))?;
+    // The journal may still know another channel of this name.
+    calls.retain(|call| call.started >= channel.created);
+    ok(&calls)
 }
 
 #[derive(Serialize)]
@@ -29,6 +32,8 @@ pub(super) fn call(ask: &Ask) -> Outcome {
         let message = format!("there is no call {id}, or it is no longer kept (journal.calls)");
         Problem::not_found("no-such-call", message)
     })?;
+    // An attempt at a notification is ID.NUMBER; what it did stands under the notification's own id.
+    let id = id.split('.').next().unwrap_or_default();
     let logs = ask.control.store.logs_of_call(id)?;
     let outbound = ask.control.store.outbound_of_call(id)?;
     ok(&WithLogs { call, outbound, logs })
@@ -36,6 +41,8 @@ pub(super) fn call(ask: &Ask) -> Outcome {
 
 pub(super) fn logs(ask: &Ask) -> Outcome {
     let query = ask.query(&["after", "limit"])?;
-    let channel = &ask.channel()?.name;
-    ok(&ask.control.store.logs(channel, query.value("after")?, query.limit(100)?)?)
+    let channel = ask.channel()?;
+    let mut lines = ask.control.store.logs(&channel.name, query.value("after")?, query.limit(100)?)?;
+    lines.retain(|logged| logged.line.at >= channel.created);
+    ok(&lines)
 }

@@ -10,8 +10,18 @@ use crate::store::StoreError;
 
 /// The name of the one bucket.
 const BUCKET: &str = "default";
-/// Keys of one page of `list-keys`.
+/// Keys of one page of `list-keys`, and the most in one operation on many: reading and writing them ends before anybody looks
+/// at the time.
 const PAGE: usize = 1000;
+/// Bytes of the values that one operation on many reads.
+const READ: usize = 4 << 20;
+/// Values that the host keeps for a guest between `cas.new` and `swap`.
+const COMPARED: usize = 16;
+
+/// Fails unless so many keys may be in one operation.
+fn bounded(keys: usize) -> Result<(), Error> {
+    if keys <= PAGE { Ok(()) } else { Err(Error::Other(format!("{keys} keys at once; {PAGE} are allowed"))) }
+}
 
 /// The channel's bucket. It has no state of its own: which channel it is stands in the call.
 #[expect(unreachable_pub, reason = "the generated bindings export it again")]
@@ -30,6 +40,7 @@ fn told(error: &StoreError) -> Error {
         StoreError::QuotaKeys { .. }
         | StoreError::QuotaBytes { .. }
         | StoreError::ValueTooLarge { .. }
+        | StoreError::ReadTooLarge { .. }
         | StoreError::KeyTooLong { .. }
         | StoreError::NotNumber
         | StoreError::Overflow => Error::Other(error.to_string()),
@@ -91,17 +102,26 @@ impl batch::Host for CallState {
         _: Resource<Bucket>,
         keys: Vec<String>,
     ) -> Result<Result<Vec<Option<(String, Vec<u8>)>>, Error>> {
-        let found = self.pairs.get_many(&keys);
+        if let Err(error) = bounded(keys.len()) {
+            return Ok(Err(error));
+        }
+        let found = self.pairs.get_many(&keys, READ);
         Ok(found
             .map_err(|error| told(&error))
             .map(|values| keys.into_iter().zip(values).map(|(key, value)| value.map(|value| (key, value))).collect()))
     }
 
     async fn set_many(&mut self, _: Resource<Bucket>, entries: Vec<(String, Vec<u8>)>) -> Result<Result<(), Error>> {
+        if let Err(error) = bounded(entries.len()) {
+            return Ok(Err(error));
+        }
         Ok(self.pairs.set_many(entries).await.map_err(|error| told(&error)))
     }
 
     async fn delete_many(&mut self, _: Resource<Bucket>, keys: Vec<String>) -> Result<Result<(), Error>> {
+        if let Err(error) = bounded(keys.len()) {
+            return Ok(Err(error));
+        }
         Ok(self.pairs.delete_many(keys).await.map(|_| ()).map_err(|error| told(&error)))
     }
 }
@@ -114,9 +134,13 @@ impl atomics::Host for CallState {
 
     async fn swap(&mut self, cas: Resource<Cas>, value: Vec<u8>) -> Result<Result<(), atomics::CasError>> {
         let Cas { key, current } = self.table.delete(cas)?;
+        self.compared = self.compared.saturating_sub(1);
         match self.pairs.swap(key.clone(), current, value).await {
             Ok(Ok(())) => Ok(Ok(())),
-            Ok(Err(current)) => Ok(Err(atomics::CasError::CasFailed(self.table.push(Cas { key, current })?))),
+            Ok(Err(current)) => {
+                self.compared += 1;
+                Ok(Err(atomics::CasError::CasFailed(self.table.push(Cas { key, current })?)))
+            }
             Err(error) => Ok(Err(atomics::CasError::StoreError(told(&error)))),
         }
     }
@@ -124,8 +148,14 @@ impl atomics::Host for CallState {
 
 impl atomics::HostCas for CallState {
     async fn new(&mut self, _: Resource<Bucket>, key: String) -> Result<Result<Resource<Cas>, Error>> {
+        if self.compared >= COMPARED {
+            return Ok(Err(Error::Other(format!("{COMPARED} cas handles are open; drop some first"))));
+        }
         match self.pairs.get(&key) {
-            Ok(current) => Ok(Ok(self.table.push(Cas { key, current })?)),
+            Ok(current) => {
+                self.compared += 1;
+                Ok(Ok(self.table.push(Cas { key, current })?))
+            }
             Err(error) => Ok(Err(told(&error))),
         }
     }
@@ -136,6 +166,7 @@ impl atomics::HostCas for CallState {
 
     async fn drop(&mut self, cas: Resource<Cas>) -> Result<()> {
         self.table.delete(cas)?;
+        self.compared = self.compared.saturating_sub(1);
         Ok(())
     }
 }

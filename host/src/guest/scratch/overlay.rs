@@ -37,12 +37,16 @@ impl Overlay {
         &self,
         under: &Under<'_>,
         keys: &[String],
+        most: usize,
     ) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
-        let mut values = under.store.kv_get_many(under.channel, keys)?;
+        let mut values = under.store.kv_get_many(under.channel, keys, most)?;
         for (key, value) in keys.iter().zip(&mut values) {
             if let Some(changed) = self.changes.get(key) {
                 value.clone_from(changed);
             }
+        }
+        if values.iter().flatten().map(Vec::len).sum::<usize>() > most {
+            return Err(StoreError::ReadTooLarge { most });
         }
         Ok(values)
     }

@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
+use tokio::sync::Semaphore;
+
 use super::*;
 use crate::config::{Config, Size};
 use crate::guest::limits::Limits;
@@ -48,6 +50,7 @@ fn environment(config: &Config, channel: &str, effects: Effects) -> Environment 
         secrets: Vec::new(),
         limits: Limits::of(config, 8, &LimitOverrides::default(), &LimitOverrides::default()),
         effects,
+        writes: Semaphore::new(Environment::WRITES),
     }
 }
 
@@ -64,8 +67,8 @@ async fn channel(store: &Store, config: &Config, name: &str, start: &[(String, V
     let new = NewChannel { name: name.to_owned(), mode: Mode::Testing, hosts: Vec::new(), keys: Vec::new() };
     store.create_channel(new).await.unwrap();
     let scratch = Effects::Scratch(Arc::new(Scratch::default()));
-    let [live, scratch] =
-        [Effects::Live, scratch].map(|effects| Pairs::new(store.clone(), &environment(config, name, effects)));
+    let [live, scratch] = [Effects::Live, scratch]
+        .map(|effects| Pairs::new(store.clone(), &Arc::new(environment(config, name, effects))));
     live.set_many(start.to_vec()).await.unwrap();
     [live, scratch]
 }
@@ -77,7 +80,7 @@ async fn operate(pairs: &Pairs, random: &mut Random) -> String {
     }
     match random.below(9) {
         0 => told(pairs.get(&random.key())),
-        1 => told(pairs.get_many(&random.several(Random::key))),
+        1 => told(pairs.get_many(&random.several(Random::key), 1 << 20)),
         2 => told(pairs.exists(&random.key())),
         3 => {
             let after = (random.below(2) == 0).then(|| random.key());
@@ -106,7 +109,7 @@ async fn operate(pairs: &Pairs, random: &mut Random) -> String {
 
 fn all(pairs: &Pairs) -> Vec<(String, Option<Vec<u8>>)> {
     let keys = pairs.keys(None, 1000).unwrap();
-    keys.iter().cloned().zip(pairs.get_many(&keys).unwrap()).collect()
+    keys.iter().cloned().zip(pairs.get_many(&keys, 1 << 20).unwrap()).collect()
 }
 
 #[tokio::test]

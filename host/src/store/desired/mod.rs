@@ -73,7 +73,16 @@ impl Store {
         let name = name.to_owned();
         self.change(move |db| {
             let removed = db.execute("DELETE FROM channel WHERE name = ?", [&name])?;
-            if removed == 0 { Err(StoreError::NoChannel(name)) } else { Ok(()) }
+            if removed == 0 {
+                return Err(StoreError::NoChannel(name));
+            }
+            // Another channel of this name is somebody else's.
+            db.execute(
+                "UPDATE token SET channels = (SELECT json_group_array(value) FROM json_each(token.channels) WHERE value <> ?1)
+                 WHERE channels IS NOT NULL AND EXISTS (SELECT 1 FROM json_each(token.channels) WHERE value = ?1)",
+                [&name],
+            )?;
+            Ok(())
         })
         .await
     }

@@ -29,9 +29,16 @@ impl Store {
     }
 
     /// Hands out at most `limit` notifications that are due at `now`, oldest due first, each for `lease_for`. Never one
-    /// of whose entity an older one is still open. Those whose lease ran out are handed out again.
-    pub async fn lease(&self, now: Timestamp, limit: usize, lease_for: Duration) -> Result<Vec<Leased>, StoreError> {
-        self.write(move |db| steps::lease(db, now, limit, now.after(lease_for))).await
+    /// of whose entity an older one is still open, and of one channel never more than `share` at a time. Those whose lease ran
+    /// out are handed out again.
+    pub async fn lease(
+        &self,
+        now: Timestamp,
+        limit: usize,
+        share: usize,
+        lease_for: Duration,
+    ) -> Result<Vec<Leased>, StoreError> {
+        self.write(move |db| steps::lease(db, now, limit, share, now.after(lease_for))).await
     }
 
     /// The notification is handled. Its body is not kept. Fails with `NotLeased` when the lease was lost.

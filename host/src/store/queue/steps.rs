@@ -1,12 +1,13 @@
 //! The queue's transitions. Each runs on the writer, within one savepoint.
 
+use std::collections::HashMap;
+
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::order::Place;
 use super::{Enqueued, Event, Leased};
-use crate::store::keyvalue::sql_limit;
 use crate::store::{Retention, State, StoreError, Timestamp, new_id};
 
 pub(super) fn enqueue(db: &Connection, event: &Event, window: Duration) -> Result<Enqueued, StoreError> {
@@ -48,16 +49,42 @@ pub(in crate::store) fn end_leases(db: &Connection, now: Timestamp) -> Result<()
     Ok(())
 }
 
+/// The numbers of those that are due, oldest first, and that their channels' shares have room for.
+fn due(db: &Connection, now: Timestamp, limit: usize, share: usize) -> Result<Vec<i64>, StoreError> {
+    let mut running =
+        db.prepare_cached("SELECT channel, count(*) FROM event WHERE state = 'running' AND due > ? GROUP BY channel")?;
+    let running = running.query_map(params![now], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)))?;
+    let mut held: HashMap<String, usize> = HashMap::new();
+    for row in running {
+        let (channel, count) = row?;
+        held.insert(channel, usize::try_from(count).unwrap_or(usize::MAX));
+    }
+    // Read one by one: what stands behind a channel that has its share is found in the index alone.
+    let mut due = db.prepare_cached(
+        "SELECT seq, channel FROM event INDEXED BY event_due WHERE waits = 0 AND state IN ('queued', 'running') AND due <= ? ORDER BY due, seq",
+    )?;
+    let mut rows = due.query(params![now])?;
+    let mut taken = Vec::with_capacity(limit.min(64));
+    while taken.len() < limit
+        && let Some(row) = rows.next()?
+    {
+        let held = held.entry(row.get(1)?).or_default();
+        if *held < share {
+            *held += 1;
+            taken.push(row.get(0)?);
+        }
+    }
+    Ok(taken)
+}
+
 pub(super) fn lease(
     db: &Connection,
     now: Timestamp,
     limit: usize,
+    share: usize,
     until: Timestamp,
 ) -> Result<Vec<Leased>, StoreError> {
-    let mut due = db.prepare_cached(
-        "SELECT seq FROM event INDEXED BY event_due WHERE waits = 0 AND state IN ('queued', 'running') AND due <= ? ORDER BY due, seq LIMIT ?",
-    )?;
-    let due: Vec<i64> = due.query_map(params![now, sql_limit(limit)], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let due = due(db, now, limit, share)?;
     let mut lost = db.prepare_cached(
         "UPDATE attempt SET ended = ?, result = 'lost', reason = 'the lease ran out' WHERE event = ? AND ended IS NULL",
     )?;

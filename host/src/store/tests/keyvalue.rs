@@ -32,7 +32,9 @@ async fn values_are_set_read_listed_and_deleted() {
     assert_eq!(store.kv_get("acme", "ü").unwrap().unwrap(), b"\0\xff");
     assert_eq!(store.kv_get("bolt", "a").unwrap(), None, "channels do not see each other");
     assert!(store.kv_exists("acme", "a").unwrap() && !store.kv_exists("acme", "c").unwrap());
-    let many = store.kv_get_many("acme", &["a".into(), "c".into(), "b".into()]).unwrap();
+    let keys = ["a".into(), "c".into(), "b".into()];
+    assert!(matches!(store.kv_get_many("acme", &keys, 0), Err(StoreError::ReadTooLarge { most: 0 })));
+    let many = store.kv_get_many("acme", &keys, 100).unwrap();
     assert_eq!(many, [Some(b"1".to_vec()), None, Some(b"2".to_vec())]);
     assert_eq!(store.kv_keys("acme", None, 3).unwrap(), ["", "a", "b"]);
     assert_eq!(store.kv_keys("acme", Some("a"), 9).unwrap(), ["b", "ü"]);

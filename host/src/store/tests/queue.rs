@@ -23,7 +23,7 @@ async fn put(store: &Store, event: Event) -> String {
 }
 
 async fn lease_one(store: &Store, now: Timestamp) -> Leased {
-    let mut leased = store.lease(now, 10, LEASE).await.unwrap();
+    let mut leased = store.lease(now, 10, 10, LEASE).await.unwrap();
     assert_eq!(leased.len(), 1);
     leased.remove(0)
 }
@@ -37,10 +37,10 @@ async fn an_event_is_leased_once_and_finished() {
     let (_dir, store) = fresh().await;
     let id = put(&store, event(1, "a")).await;
     assert_eq!(store.next_due().unwrap(), Some(START));
-    assert_eq!(store.lease(Timestamp(START.0 - 1), 10, LEASE).await.unwrap(), [], "not before it is due");
+    assert_eq!(store.lease(Timestamp(START.0 - 1), 10, 10, LEASE).await.unwrap(), [], "not before it is due");
     let leased = lease_one(&store, START).await;
     assert_eq!((leased.id.as_str(), leased.body.as_str(), leased.attempts), (id.as_str(), "a", 1));
-    assert_eq!(store.lease(START, 10, LEASE).await.unwrap(), []);
+    assert_eq!(store.lease(START, 10, 10, LEASE).await.unwrap(), []);
     assert_eq!(store.queue_depth().unwrap(), QueueDepth { running: 1, ..QueueDepth::default() });
     store.finish(&leased).await.unwrap();
     assert!(matches!(store.finish(&leased).await, Err(StoreError::NotLeased(_))));
@@ -57,7 +57,7 @@ async fn a_failed_attempt_comes_back_at_its_time_and_is_buried_in_the_end() {
     let later = START.after(Duration::from_mins(5));
     store.retry(&lease_one(&store, START).await, later, "trap").await.unwrap();
     assert_eq!(store.next_due().unwrap(), Some(later));
-    assert_eq!(store.lease(START, 10, LEASE).await.unwrap(), []);
+    assert_eq!(store.lease(START, 10, 10, LEASE).await.unwrap(), []);
     let second = lease_one(&store, later).await;
     assert_eq!(second.attempts, 2);
     store.bury(&second, "trap again").await.unwrap();
@@ -78,17 +78,17 @@ async fn events_of_one_entity_keep_their_order_and_others_pass() {
     }
     let other_kind = Event { entity_type_id: None, ..event(1, "c1") };
     put(&store, other_kind).await;
-    let first = store.lease(START, 10, LEASE).await.unwrap();
+    let first = store.lease(START, 10, 10, LEASE).await.unwrap();
     assert_eq!(bodies(&first), ["a1", "b1", "c1"]);
     let later = START.after(Duration::from_mins(1));
     store.retry(&first[0], later, "not yet").await.unwrap();
     store.finish(&first[1]).await.unwrap();
-    let second = store.lease(START, 10, LEASE).await.unwrap();
+    let second = store.lease(START, 10, 10, LEASE).await.unwrap();
     assert_eq!(bodies(&second), ["b2"], "a2 must wait for a1, which is tried again later");
-    let third = store.lease(later, 10, LEASE).await.unwrap();
+    let third = store.lease(later, 10, 10, LEASE).await.unwrap();
     assert_eq!(bodies(&third), ["a1"]);
     store.bury(&third[0], "no").await.unwrap();
-    assert_eq!(bodies(&store.lease(later, 10, LEASE).await.unwrap()), ["a2"]);
+    assert_eq!(bodies(&store.lease(later, 10, 10, LEASE).await.unwrap()), ["a2"]);
 }
 
 #[tokio::test]
@@ -97,7 +97,7 @@ async fn events_without_an_entity_wait_for_nobody() {
     for body in ["a", "b"] {
         put(&store, Event { entity_id: None, ..event(0, body) }).await;
     }
-    assert_eq!(bodies(&store.lease(START, 10, LEASE).await.unwrap()), ["a", "b"]);
+    assert_eq!(bodies(&store.lease(START, 10, 10, LEASE).await.unwrap()), ["a", "b"]);
 }
 
 #[tokio::test]
@@ -145,7 +145,7 @@ async fn a_replayed_event_goes_before_younger_ones_but_not_beside_a_running_one(
     let younger = lease_one(&store, now).await;
     assert_eq!(younger.body, "a2");
     store.replay(&first).await.unwrap();
-    assert_eq!(store.lease(now, 10, LEASE).await.unwrap(), [], "a2 is at work");
+    assert_eq!(store.lease(now, 10, 10, LEASE).await.unwrap(), [], "a2 is at work");
     store.finish(&younger).await.unwrap();
     assert_eq!(lease_one(&store, now).await.body, "a1");
     assert!(matches!(store.replay("none").await, Err(StoreError::NoEvent(_))));
@@ -159,7 +159,7 @@ async fn a_dropped_event_frees_the_one_behind_it() {
     put(&store, event(1, "a3")).await;
     assert!(store.queued("acme", None, 9).unwrap()[0].waits);
     store.drop_event(&second).await.unwrap();
-    assert_eq!(bodies(&store.lease(START, 0, LEASE).await.unwrap()), Vec::<&str>::new());
+    assert_eq!(bodies(&store.lease(START, 0, 10, LEASE).await.unwrap()), Vec::<&str>::new());
     store.drop_event(&first).await.unwrap();
     assert_eq!(lease_one(&store, START).await.body, "a3");
     assert!(matches!(store.drop_event(&first).await, Err(StoreError::NoEvent(_))));
@@ -182,7 +182,7 @@ async fn old_done_and_dead_events_are_pruned() {
     for body in ["done", "dead", "open"] {
         put(&store, Event { entity_id: None, ..event(0, body) }).await;
     }
-    let leased = store.lease(START, 2, LEASE).await.unwrap();
+    let leased = store.lease(START, 2, 10, LEASE).await.unwrap();
     store.finish(&leased[0]).await.unwrap();
     store.bury(&leased[1], "no").await.unwrap();
     let prune = |days: u32| {
@@ -203,7 +203,11 @@ async fn what_a_dead_process_was_working_on_is_due_at_once() {
     let (dir, store) = fresh().await;
     put(&store, event(1, "a")).await;
     assert_eq!(lease_one(&store, Timestamp::now()).await.attempts, 1);
-    assert_eq!(store.lease(Timestamp::now(), 10, LEASE).await.unwrap(), [], "the lease holds while its process lives");
+    assert_eq!(
+        store.lease(Timestamp::now(), 10, 10, LEASE).await.unwrap(),
+        [],
+        "the lease holds while its process lives"
+    );
     drop(store);
     let store = open(&dir);
     assert_eq!(lease_one(&store, Timestamp::now()).await.attempts, 2);
@@ -218,11 +222,27 @@ async fn a_postponed_attempt_comes_back_at_its_time_and_does_not_count() {
     let second = lease_one(&store, START).await;
     store.postpone(&second, later).await.unwrap();
     assert!(matches!(store.postpone(&second, later).await, Err(StoreError::NotLeased(_))));
-    assert_eq!(store.lease(START, 10, LEASE).await.unwrap(), []);
+    assert_eq!(store.lease(START, 10, 10, LEASE).await.unwrap(), []);
     let again = lease_one(&store, later).await;
     assert_eq!(again.attempts, 2);
     store.finish(&again).await.unwrap();
     let (_, _, attempts) = store.queue_event(&id).unwrap().unwrap();
     let told: Vec<_> = attempts.iter().map(|attempt| (attempt.number, attempt.result.as_deref().unwrap())).collect();
     assert_eq!(told, [(1, "retry"), (2, "done")]);
+}
+
+#[tokio::test]
+async fn one_channel_never_holds_more_than_its_share_of_the_workers() {
+    let (_dir, store) = fresh().await;
+    for entity in 1..=5 {
+        put(&store, event(entity, "slow")).await;
+    }
+    put(&store, Event { channel: "bolt".into(), ..event(9, "quick") }).await;
+    let leased = store.lease(START, 10, 2, LEASE).await.unwrap();
+    assert_eq!(bodies(&leased), ["slow", "slow", "quick"]);
+    assert_eq!(store.lease(START, 10, 2, LEASE).await.unwrap(), [], "its share is at work");
+    store.finish(&leased[0]).await.unwrap();
+    assert_eq!(bodies(&store.lease(START, 10, 2, LEASE).await.unwrap()), ["slow"]);
+    let ended = START.after(LEASE);
+    assert_eq!(store.lease(ended, 10, 2, LEASE).await.unwrap().len(), 3, "lost ones are no longer at work");
 }

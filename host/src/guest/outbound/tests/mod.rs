@@ -22,6 +22,7 @@ use http_body_util::{BodyExt, Empty, Full};
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use super::*;
@@ -77,6 +78,7 @@ impl Rig {
             secrets: vec![SecretRef { name: "KEY".into(), version: SecretVersion::Latest }],
             limits,
             effects: Effects::Live,
+            writes: Semaphore::new(Environment::WRITES),
         };
         let mut sender = Sender::new(0, &self.shared, Arc::new(environment), self.store.clone(), Instant::now() + time);
         sender.begin("call-1");
