@@ -202,9 +202,7 @@ impl WasiHttpView for CallState {
         let (sender, call) = (&mut self.sender, &self.call_id);
         let ctx = self.http.get_or_insert_with(|| {
             sender.begin(call);
-            let mut ctx = WasiHttpCtx::new();
-            ctx.set_field_size_limit(sender.header_size());
-            Box::new(ctx)
+            Box::new(WasiHttpCtx::new())
         });
         WasiHttpCtxView { ctx, table: &mut self.table, hooks: &mut self.sender }
     }

@@ -47,9 +47,8 @@ fn seeker() -> Vec<u8> {
 #[test]
 fn nothing_that_one_guest_wrote_is_there_for_the_next_however_it_ended() {
     // One instance, so that every call gets the memory and the stack of the one before.
-    let host = Host::with_config(
-        "[guest]\ninstances = 1\nmemory = \"2MiB\"\n[call]\nshare = 1.0\ncpu = \"10ms\"\npush-cpu = \"10ms\"\n[breaker]\nfaults = 0\n",
-    );
+    let host =
+        Host::with_config("[guest]\ninstances = 1\nmemory = \"2MiB\"\n[call]\nshare = 1.0\n[breaker]\nfaults = 0\n");
     let files = Files::new();
     let ends = [
         ("returns", "i32.const 0", 200),
@@ -61,6 +60,7 @@ fn nothing_that_one_guest_wrote_is_there_for_the_next_however_it_ended() {
         let file = files.write(&format!("{name}.wasm"), &bytes);
         host.wharf(&["deploy", name, &file, "--skip-preflight"]);
     }
+    host.wharf(&["channel", "set", "loops", "--limit", "cpu=10ms"]);
     let call = |name: &str| Call::sdk(&host, name, "inventory_push", &super::push());
     let (seek, caller) = (call("seeks"), Caller::new());
     let alternations = rounds(500, 10_000);

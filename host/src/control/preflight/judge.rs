@@ -95,7 +95,7 @@ impl Ending {
             other => (other.to_string(), None),
         };
         let path = if let Fault::InvalidAnswer(breach) = fault { Some(breach.path.clone()) } else { None };
-        let stops = matches!(fault, Fault::Deadline { .. } | Fault::Busy(_));
+        let stops = matches!(fault, Fault::Deadline { .. } | Fault::Cpu { .. } | Fault::Busy(_));
         Self::Broke(Broken { why, path, answer: answer.map(String::from), fault: words, stops })
     }
 

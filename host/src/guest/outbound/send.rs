@@ -90,11 +90,6 @@ impl Sender {
         &self.handed_out
     }
 
-    /// Bytes of all header fields of one message.
-    pub(in crate::guest) fn header_size(&self) -> usize {
-        self.shared.limits.header_size.len()
-    }
-
     /// Requests that may have reached somebody.
     pub(in crate::guest) fn sent(&self) -> u32 {
         match &self.together {

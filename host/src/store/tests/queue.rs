@@ -237,6 +237,8 @@ async fn one_channel_never_holds_more_than_its_share_of_the_workers() {
     for entity in 1..=5 {
         put(&store, event(entity, "slow")).await;
     }
+    let new = NewChannel { name: "bolt".into(), mode: Mode::Testing, hosts: Vec::new(), keys: Vec::new() };
+    let _ = store.create_channel(new).await;
     put(&store, Event { channel: "bolt".into(), ..event(9, "quick") }).await;
     let leased = store.lease(START, 10, 2, LEASE).await.unwrap();
     assert_eq!(bodies(&leased), ["slow", "slow", "quick"]);
