@@ -261,18 +261,23 @@ impl Problem {
         problem.bearing = Bearing::of(fault);
         // Whoever ran out of time was in the middle of something, though it may have been before its first request.
         problem.unsettled = matches!(fault, Fault::Deadline { .. } | Fault::Cpu { .. } | Fault::Replaced(_));
-        if sent && fault.leaves_unknown() {
-            problem.unsettled = true;
-            // Not 503 with a time to come back: what may have been done must not be done again by itself.
-            if problem.retry_after.take().is_some() {
-                problem.status = 504;
-            }
-            problem.code = "HOST_AMBIGUOUS".into();
-            problem.message =
-                "The channel's plugin failed after it had called other systems; what they did is not known.".into();
-        }
         problem.cause = Some(fault.to_string().into());
-        problem
+        if sent && fault.leaves_unknown() { problem.ambiguous() } else { problem }
+    }
+
+    /// It after requests to the outside, of which nobody knows what they did.
+    fn ambiguous(self) -> Self {
+        // Not 503 with a time to come back: what may have been done must not be done again by itself.
+        let status = if self.retry_after.is_some() { 504 } else { self.status };
+        Self {
+            status,
+            retry_after: None,
+            unsettled: true,
+            code: "HOST_AMBIGUOUS".into(),
+            message: "The channel's plugin failed after it had called other systems; what they did is not known."
+                .into(),
+            ..self
+        }
     }
 
     /// It as the journal has it, with the status that the caller got.
