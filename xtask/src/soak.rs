@@ -10,9 +10,7 @@ pub(crate) fn run(filter: &[String]) -> anyhow::Result<()> {
     build::everything()?;
     let _step = say::step("running the end-to-end tests in their long form");
     let mut command = build::cargo(&["test", "--locked", "--workspace", "--test", "e2e", "--no-fail-fast"]);
-    command.env(LONG, "1").args(filter);
-    if !filter.iter().any(|part| part == "--") {
-        command.arg("--");
-    }
+    // After the dashes it may be several parts of names.
+    command.env(LONG, "1").arg("--").args(filter.iter().filter(|part| *part != "--"));
     build::run(command.arg("--nocapture"))
 }
