@@ -4,6 +4,7 @@ mod abandon;
 mod burn;
 mod flood;
 mod hoard;
+mod keys;
 mod leak;
 mod panics;
 mod residue;
