@@ -7,7 +7,7 @@ use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 
 use crate::node::Node;
-use crate::{build, publish, say, strain};
+use crate::{build, publish, say, stalls, strain};
 
 const ROUNDS: usize = 5;
 
@@ -24,6 +24,8 @@ pub(crate) enum What {
     Neighbour,
     /// Ten times more calls than can be answered.
     Overload,
+    /// A channel beside callers that make the node wait.
+    Stalls,
 }
 
 pub(crate) fn run(what: Option<What>, requests: usize) -> anyhow::Result<()> {
@@ -45,6 +47,9 @@ pub(crate) fn run(what: Option<What>, requests: usize) -> anyhow::Result<()> {
     }
     if wanted(What::Overload) {
         strain::overload(&programs.join("wharf"))?;
+    }
+    if wanted(What::Stalls) {
+        stalls::run(&programs.join("wharf"))?;
     }
     Ok(())
 }

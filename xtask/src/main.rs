@@ -2,12 +2,15 @@
 
 mod bench;
 mod build;
+mod crowd;
 mod demo;
 mod fuzz;
 mod node;
+mod processors;
 mod publish;
 mod say;
 mod soak;
+mod stalls;
 mod strain;
 
 use std::time::Duration;

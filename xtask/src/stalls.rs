@@ -1,0 +1,116 @@
+//! Measuring what callers that make the node wait cost those that do not.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::crowd::{Crowd, Seen, at, deploy};
+use crate::node::Node;
+use crate::processors::Parts;
+use crate::say;
+
+/// Interleaved, because a machine is not the same from one minute to the next.
+const ROUNDS: usize = 3;
+const ROUND: Duration = Duration::from_secs(5);
+const HEADS: usize = 2000;
+const BODIES: usize = 500;
+const UNREAD: usize = 500;
+
+/// Shorter than a round, so that every slow caller of it is cut off within it.
+const CONFIG: &str = "[breaker]\nfaults = 0\n[edge]\nconnections-per-address = 4096\nheader-time = \"3s\"\nbody-time = \"3s\"\nwrite-time = \"3s\"\nidle-time = \"3s\"\n";
+
+/// A connection that goes on slowly.
+struct Slow {
+    socket: TcpStream,
+    drip: &'static [u8],
+    reads: bool,
+}
+
+impl Slow {
+    fn new(edge: &str, first: &[u8], drip: &'static [u8], reads: bool) -> std::io::Result<Self> {
+        let mut socket = TcpStream::connect(edge)?;
+        socket.write_all(first)?;
+        socket.set_nonblocking(true)?;
+        Ok(Self { socket, drip, reads })
+    }
+
+    /// Goes on; whether the node has not cut it off yet.
+    fn goes_on(&mut self) -> bool {
+        let open = |result: std::io::Result<usize>| match result {
+            Ok(count) => count > 0,
+            Err(error) => error.kind() == ErrorKind::WouldBlock,
+        };
+        open(self.socket.write(self.drip)) && (!self.reads || open(self.socket.read(&mut [0; 512])))
+    }
+}
+
+/// Opens all of them, then goes on for as long as the round takes; how long the last one lasted.
+fn stall(edge: &str, unread: &[u8], over: &AtomicBool) -> anyhow::Result<Duration> {
+    let body = b"POST /channels/good/inventory_push_v1 HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\n{";
+    let began = Instant::now();
+    let mut slow = Vec::with_capacity(HEADS + BODIES + UNREAD);
+    for _ in 0..HEADS {
+        slow.push(Slow::new(edge, b"POST / HTTP/1.1\r\nx: ", b"a", true)?);
+    }
+    for _ in 0..BODIES {
+        slow.push(Slow::new(edge, body, b" ", true)?);
+    }
+    for _ in 0..UNREAD {
+        slow.push(Slow::new(edge, unread, b"\r", false)?);
+    }
+    let mut last = Duration::ZERO;
+    while !slow.is_empty() && !over.load(Relaxed) {
+        #[expect(clippy::disallowed_methods, reason = "slow callers take their time")]
+        std::thread::sleep(Duration::from_millis(100));
+        slow.retain_mut(Slow::goes_on);
+        last = began.elapsed();
+    }
+    ensure!(slow.is_empty(), "{} slow callers were not cut off within {last:?}", slow.len());
+    Ok(last)
+}
+
+/// What slow callers do to a channel with 100 calls per second: its p50 and p99, as a ratio to those without.
+pub(crate) fn run(program: &std::path::Path) -> anyhow::Result<()> {
+    let files = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: files.maximum, maximum: files.maximum })?;
+    let data = tempfile::tempdir()?;
+    let parts = Parts::of_this_machine()?;
+    parts.as_ref().map_or(Ok(()), Parts::enter_node)?;
+    let node = Node::start(program, data.path(), CONFIG)?;
+    deploy(&node, "good", "echo", &[])?;
+    deploy(&node, "large", "chaos", &["behaviour=huge-answer", "megabytes=1"])?;
+    parts.as_ref().map_or(Ok(()), Parts::enter_callers)?;
+    let good = Crowd::new(&node, "good", "inventory_push", 8, Duration::from_millis(80));
+    let unread = Crowd::new(&node, "large", "inventory_push", 1, Duration::ZERO).head_and_body();
+    let (mut quiet, mut beside, mut last) = (Seen::default(), Seen::default(), Duration::ZERO);
+    for _ in 0..ROUNDS {
+        quiet = quiet.join(good.call(ROUND));
+        let over = AtomicBool::new(false);
+        let (seen, lasted) = std::thread::scope(|scope| {
+            let slow = scope.spawn(|| stall(&node.edge, unread.as_bytes(), &over));
+            let seen = good.call(ROUND);
+            over.store(true, Relaxed);
+            (seen, slow.join())
+        });
+        beside = beside.join(seen);
+        last = last.max(lasted.map_err(|_| anyhow::anyhow!("a slow caller panicked"))??);
+    }
+    let (quiet, beside) = (quiet.sorted(), beside.sorted());
+    ensure!(beside.other == 0 && beside.shed.is_empty(), "a call of the others failed");
+    let ratio = |percent| at(&beside.good, percent).as_secs_f64() / at(&quiet.good, percent).as_secs_f64();
+    say::line(&format!(
+        "a channel with 100 calls/s beside {HEADS} slow heads, {BODIES} slow bodies and {UNREAD} answers that nobody reads, all cut off after {last:.1?} at the latest (limit 3s):\n  p50 {:.2?} → {:.2?} ({:.2}×)   p99 {:.2?} → {:.2?} ({:.2}×)   {} calls, 0 failed",
+        at(&quiet.good, 50),
+        at(&beside.good, 50),
+        ratio(50),
+        at(&quiet.good, 99),
+        at(&beside.good, 99),
+        ratio(99),
+        beside.good.len(),
+    ));
+    Ok(())
+}
