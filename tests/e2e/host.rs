@@ -287,6 +287,15 @@ impl Remains {
     pub(crate) fn start(self) -> Host {
         Host::over(self.data, self.config)
     }
+
+    /// Another node over the same data, started by this program, which ends its own arguments with those of the node.
+    pub(crate) fn start_under(self, program: &str, args: &[&str]) -> Host {
+        let node = serve(self.data.path(), self.config.as_deref());
+        let mut command = Command::new(program);
+        command.args(args).arg(node.get_program()).args(node.get_args());
+        command.envs(node.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        Host::started_by(command, self.data, self.config)
+    }
 }
 
 /// The command that serves a data directory on free ports.

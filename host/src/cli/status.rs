@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::client::Client;
 use super::output::{Output, field, rows, short_digest, table, time};
 use super::{Done, Server};
+use crate::config::Size;
 
 #[derive(Debug, Args)]
 #[command(
@@ -39,8 +40,15 @@ fn show(status: &Value) -> String {
     let mut lines = vec![format!("wharf {version}, up {}, revision {revision}", humantime::format_duration(up))];
     if !queue.is_null() {
         let [queued, running, dead] = ["queued", "running", "dead"].map(|state| field(queue, state));
-        lines.push(format!("notifications: {queued} queued, {running} running, {dead} dead"));
+        lines.push(format!("notifications: {queued} queued, {running} running, {dead} dead{}", waits(queue)));
         lines.push(format!("instances: {slots} at most; journal rows lost: {lost}"));
+    }
+    if status["disk"]["low"] == true {
+        let [free, least] =
+            ["free", "least"].map(|name| Size::mib(status["disk"][name].as_u64().unwrap_or_default() >> 20));
+        lines.push(format!(
+            "the disk is nearly full: {free} left, notifications that nobody waits for are refused below {least}"
+        ));
     }
     lines.extend(status["certificates"].as_array().into_iter().flatten().map(certificate));
     let heading = ["CHANNEL", "ANSWERS", "ACTIVE", "DIGEST", "FREE PLACES", "TURNED AWAY"];
@@ -48,6 +56,14 @@ fn show(status: &Value) -> String {
     let news: Vec<_> = status["channels"].as_array().into_iter().flatten().flat_map(news).collect();
     let news = if news.is_empty() { String::new() } else { format!("\n\n{}", news.join("\n")) };
     format!("{}\n\n{table}{news}", lines.join("\n"))
+}
+
+/// How long those in the queue have been waiting.
+fn waits(queue: &Value) -> String {
+    let seconds = |name: &str| queue[name].as_u64().map(Duration::from_secs).map(humantime::format_duration);
+    let oldest = seconds("oldest_s").map(|age| format!("; the oldest came in {age} ago"));
+    let overdue = seconds("overdue_s").map(|time| format!(", one has been due for {time}"));
+    format!("{}{}", oldest.unwrap_or_default(), overdue.unwrap_or_default())
 }
 
 fn certificate(state: &Value) -> String {
@@ -87,6 +103,11 @@ fn news(status: &Value) -> Vec<String> {
         news.push(format!(
             "{name}: release {release} comes close to its limit of {limit}: {over} of {calls} calls used more than 80 % of it (wharf channel show {name})"
         ));
+    }
+    let queue = &status["notifications"];
+    if queue["dead"].as_u64().is_some_and(|dead| dead > 0) {
+        let dead = field(queue, "dead");
+        news.push(format!("{name}: {dead} dead notifications (wharf notifications list {name} --state dead)"));
     }
     let returned = &status["returned"];
     if !returned.is_null() {

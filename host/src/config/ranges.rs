@@ -153,6 +153,9 @@ impl Config {
         ranges.plain("queue.workers-per-channel", queue.workers_per_channel, 1..=1000);
         ranges.time("queue.dedupe", queue.dedupe, Duration::ZERO..=30 * DAY);
         ranges.time("queue.keep-dead", queue.keep_dead, HOUR..=3650 * DAY);
+        ranges.time("queue.shortest-wish", queue.shortest_wish, MS..=HOUR);
+        ranges.time("queue.longest-wish", queue.longest_wish, queue.shortest_wish..=30 * DAY);
+        ranges.plain("queue.least-free-disk", queue.least_free_disk, Size(0)..=Size::mib(1 << 30));
     }
 }
 

@@ -322,6 +322,14 @@ pub struct Queue {
     /// Life of a dead notification.
     #[serde(with = "values::time")]
     pub keep_dead: Duration,
+    /// The shortest pause that a component may ask for.
+    #[serde(with = "values::time")]
+    pub shortest_wish: Duration,
+    /// The longest pause that a component may ask for.
+    #[serde(with = "values::time")]
+    pub longest_wish: Duration,
+    /// Room on the disk below which no notification is taken that nobody waits for.
+    pub least_free_disk: Size,
 }
 
 /// `[process]`

@@ -13,6 +13,7 @@ mod error;
 #[cfg(test)]
 mod fuzz;
 mod limits;
+mod moment;
 mod names;
 mod preflight;
 mod publish;
@@ -40,6 +41,7 @@ pub use deploy::{Candidate, Deployed, Timings};
 pub use diff::{Change, Diff, Side, What, diff};
 pub use error::ControlError;
 pub use limits::{Effective, Origin};
+pub use moment::Moment;
 pub use preflight::{CaseOutcome, DeclaredCase, FailedCase, Preflight, SpecCase, SpecPreflight};
 pub use spec::{Spec, SpecGrants};
 pub use tokens::{ADMIN_TOKEN, TokenFileError};

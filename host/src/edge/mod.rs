@@ -63,6 +63,11 @@ impl Edge {
         Ok(Self { config, tables, runtime, store, forms, bodies, stop: Stop::default() })
     }
 
+    /// Whether the disk is too full to promise anything (`queue.least-free-disk`), as of the last look.
+    fn is_disk_low(&self) -> bool {
+        self.store.free_disk() < self.config.queue.least_free_disk.bytes()
+    }
+
     /// Serves until [`Edge::stop`] closes it, then answers what is under way. With `certificates`, over TLS.
     pub async fn serve(self: Arc<Self>, listener: TcpListener, certificates: Option<Arc<Certificates>>) {
         let edge = &self.config.edge;

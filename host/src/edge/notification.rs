@@ -16,7 +16,7 @@ use super::{Edge, Outcome, Ticket, body, reply, source};
 use crate::call;
 use crate::config::{self, OnFailure};
 use crate::guest::Abandoned;
-use crate::store::{self, Digest, Timestamp};
+use crate::store::{self, Digest};
 use crate::table::{Channel, Work};
 
 /// Answers one notification of an authenticated caller.
@@ -97,6 +97,9 @@ async fn accept(
     let mut ticket =
         Ticket::new(Arc::clone(channel), Work::notification(kind), notification.event_type.as_str(), arrival);
     ticket.count().map_err(|fault| Problem::of_fault(&fault, false))?;
+    if edge.is_disk_low() {
+        return Err(Problem::not_stored("the disk is nearly full (queue.least-free-disk)".to_owned()));
+    }
     let event = store::Event {
         channel: channel.name.to_string(),
         event_type: notification.event_type.to_string(),
@@ -104,7 +107,7 @@ async fn accept(
         entity_id: notification.entity_id,
         body: String::from_utf8_lossy(json).into_owned(),
         dedupe: Digest::of(json),
-        at: Timestamp::now(),
+        at: edge.store.now(),
     };
     let queued = edge.store.enqueue(event, edge.config.queue.dedupe).await.map_err(|error| {
         tracing::error!(channel = %channel.name, %error, "a notification could not be stored");

@@ -14,7 +14,12 @@ use super::StoreError;
 const OLDEST_SQLITE: i32 = 3_051_003;
 
 /// One file for each version of the schema; a database at version N still needs those from N on.
-const MIGRATIONS: [&str; 3] = [include_str!("schema.sql"), include_str!("schema-2.sql"), include_str!("schema-3.sql")];
+const MIGRATIONS: [&str; 4] = [
+    include_str!("schema.sql"),
+    include_str!("schema-2.sql"),
+    include_str!("schema-3.sql"),
+    include_str!("schema-4.sql"),
+];
 
 const FILE: &str = "wharf.db";
 
@@ -159,15 +164,25 @@ mod tests {
         let db = open(dir.path()).unwrap();
         db.pragma_update(None, "user_version", 99).unwrap();
         drop(db);
-        assert!(matches!(open(dir.path()), Err(StoreError::NewerSchema { found: 99, known: 3 })));
+        assert!(matches!(open(dir.path()), Err(StoreError::NewerSchema { found: 99, known: 4 })));
     }
 
     #[test]
     fn every_foreign_key_has_an_index_to_delete_by() {
         let dir = tempfile::tempdir().unwrap();
         let db = open(dir.path()).unwrap();
-        let tables =
-            ["host", "channel_key", "release", "kv", "kv_usage", "data_key", "secret_value", "secret_counter", "event"];
+        let tables = [
+            "host",
+            "channel_key",
+            "release",
+            "kv",
+            "kv_usage",
+            "data_key",
+            "secret_value",
+            "secret_counter",
+            "event",
+            "queue_usage",
+        ];
         for table in tables {
             let plan: String = db
                 .query_row(&format!("EXPLAIN QUERY PLAN DELETE FROM {table} WHERE channel = 'a'"), [], |row| row.get(3))

@@ -1,10 +1,12 @@
 //! What the writer clears away between two batches.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use super::{Retention, StoreError, Timestamp, journal, queue, receipts};
+use super::clock::Clock;
+use super::{Retention, StoreError, journal, queue, receipts};
 
 /// Journal rows between two trims: rare enough not to be felt, often enough that a trim is short.
 const ROWS_BETWEEN_TRIMS: u64 = 1000;
@@ -12,13 +14,14 @@ const TIME_BETWEEN_PRUNES: Duration = Duration::from_mins(10);
 
 pub(super) struct Housekeeping {
     retention: Retention,
+    clock: Arc<Clock>,
     rows: u64,
     pruned: Option<Instant>,
 }
 
 impl Housekeeping {
-    pub(super) fn new(retention: Retention) -> Self {
-        Self { retention, rows: 0, pruned: None }
+    pub(super) fn new(retention: Retention, clock: Arc<Clock>) -> Self {
+        Self { retention, clock, rows: 0, pruned: None }
     }
 
     /// Counts a row that was added to the journal.
@@ -36,7 +39,7 @@ impl Housekeeping {
         }
         if self.pruned.is_none_or(|last| last.elapsed() >= TIME_BETWEEN_PRUNES) {
             self.pruned = Some(Instant::now());
-            report(in_transaction(db, |db| queue::prune(db, Timestamp::now(), &self.retention)));
+            report(in_transaction(db, |db| queue::prune(db, self.clock.now(), &self.retention)));
             report(in_transaction(db, receipts::trim));
         }
     }

@@ -6,9 +6,11 @@
 //! return. Only the journal is fire-and-forget. The set of operations is small and closed on purpose: a second
 //! implementation has to offer the same.
 
+mod clock;
 mod components;
 mod database;
 mod desired;
+mod disk;
 mod error;
 mod housekeeping;
 mod journal;
@@ -36,7 +38,10 @@ use tokio::sync::watch;
 
 use crate::config::Config;
 
+use clock::Clock;
 use database::Readers;
+use disk::Disk;
+use housekeeping::Housekeeping;
 use node_key::NodeKey;
 use writer::{Bell, Bells, Writer};
 
@@ -45,7 +50,7 @@ pub use journal::{CallRecord, LogLine, LoggedLine, Trace, Used};
 pub use keys::{generate_key, new_id};
 pub use keyvalue::{Quota, Usage, incremented};
 pub use outbound::OutboundRecord;
-pub use queue::{Attempt, Enqueued, Event, Leased, QueueDepth, QueuedEvent};
+pub use queue::{Attempt, Enqueued, Event, Filter, Leased, QueueDepth, QueuedEvent, Resting, Sweep, Swept};
 pub use records::{
     By, Canary, Change, Changes, Channel, Desired, DesiredChannel, Digest, Expected, Grants, KeyKind, KeyRecord,
     LimitOverrides, Mode, Move, NewChannel, PreflightMark, Receipt, Release, ReleaseSpec, Role, SecretRef,
@@ -63,6 +68,8 @@ struct Inner {
     readers: Readers,
     writer: Writer,
     components: PathBuf,
+    disk: Disk,
+    clock: Arc<Clock>,
     node_key: NodeKey,
     desired: watch::Receiver<u64>,
     queue: watch::Receiver<u64>,
@@ -109,13 +116,22 @@ impl Store {
         let db = database::open(dir)?;
         let node_key = NodeKey::load(dir, &db, node_key)?;
         let components = components::directory(dir)?;
-        queue::end_leases(&db, Timestamp::now())?;
+        let (disk, clock) = (Disk::new(dir.to_owned()), Arc::new(Clock::start()));
+        queue::end_leases(&db, clock.now())?;
         let (desired, desired_changes) = watch::channel(desired::revision(&db)?);
         let (queue, queue_changes) = watch::channel(0);
-        let writer = Writer::start(db, lock, Bells { desired, queue }, retention)?;
+        let writer =
+            Writer::start(db, lock, Bells { desired, queue }, Housekeeping::new(retention, Arc::clone(&clock)))?;
         let readers = Readers::new(dir);
-        let inner = Inner { readers, writer, components, node_key, desired: desired_changes, queue: queue_changes };
+        let (desired, queue) = (desired_changes, queue_changes);
+        let inner = Inner { readers, writer, components, disk, clock, node_key, desired, queue };
         Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The queue's time: the system's, which nobody's setting of the clock makes jump.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.inner.clock.now()
     }
 
     fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {

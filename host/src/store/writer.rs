@@ -5,6 +5,7 @@ use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -12,7 +13,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::housekeeping::Housekeeping;
 use super::journal::{self, CallRecord, LogLine};
 use super::outbound::{self, OutboundRecord};
-use super::{Retention, StoreError, desired};
+use super::{StoreError, desired};
 
 /// Jobs in one transaction at most. Bounds the wait of the first one.
 const BATCH: usize = 256;
@@ -20,6 +21,8 @@ const BATCH: usize = 256;
 const WAITING: usize = 4096;
 /// Places that the journal leaves free, so that a flood of log lines never makes a durable write wait.
 const RESERVED: usize = 1024;
+/// Between two lines of the log about batches that failed.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// One piece of work for the writer.
 pub(super) enum Job {
@@ -62,11 +65,16 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the thread. It owns the connection and the directory's lock, and lets go of both when it ends.
-    pub(super) fn start(db: Connection, lock: File, bells: Bells, retention: Retention) -> Result<Self, StoreError> {
+    pub(super) fn start(
+        db: Connection,
+        lock: File,
+        bells: Bells,
+        housekeeping: Housekeeping,
+    ) -> Result<Self, StoreError> {
         let (jobs, waiting) = mpsc::channel(WAITING);
         let dropped = Arc::new(AtomicU64::new(0));
         let state =
-            Loop { db, synced: true, bells, dropped: Arc::clone(&dropped), housekeeping: Housekeeping::new(retention) };
+            Loop { db, synced: true, suspect: false, told: None, bells, dropped: Arc::clone(&dropped), housekeeping };
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || {
@@ -138,7 +146,8 @@ impl<T: Send, F: FnOnce(&Connection) -> Result<T, StoreError> + Send> Task for W
 
     fn answer(self: Box<Self>, commit: Option<&StoreError>) {
         let result = match commit {
-            Some(error) if self.done.is_ok() => Err(error.clone()),
+            // Without its turn it has not failed by itself either.
+            Some(error) if self.done.is_ok() || self.work.is_some() => Err(error.clone()),
             _ => self.done,
         };
         // Nobody listens any more when the caller was cancelled.
@@ -163,6 +172,9 @@ fn in_savepoint<T>(db: &Connection, work: impl FnOnce(&Connection) -> Result<T, 
 struct Loop {
     db: Connection,
     synced: bool,
+    /// Whether writing to the disk has failed, so that nobody knows which pages of the log are on it.
+    suspect: bool,
+    told: Option<Instant>,
     bells: Bells,
     dropped: Arc<AtomicU64>,
     housekeeping: Housekeeping,
@@ -177,7 +189,7 @@ impl Loop {
     }
 
     fn write(&mut self, batch: &mut Vec<Job>) {
-        let failure = self.commit(batch).err();
+        let failure = self.mend().and_then(|()| self.commit(batch)).err();
         if failure.is_some() && !self.db.is_autocommit() {
             // A rollback that fails as well leaves a transaction that the next batch's BEGIN will complain about.
             if let Err(error) = self.db.execute_batch("ROLLBACK") {
@@ -186,7 +198,14 @@ impl Loop {
         }
         match &failure {
             None => self.committed(batch),
-            Some(error) => tracing::error!(%error, jobs = batch.len(), "a batch of writes failed"),
+            Some(error) => {
+                self.suspect |= matches!(error, StoreError::Io(_) | StoreError::Full(_));
+                // Whoever waits is told each time, the log not.
+                if self.told.is_none_or(|told| told.elapsed() >= PAUSE) {
+                    self.told = Some(Instant::now());
+                    tracing::error!(%error, jobs = batch.len(), "a batch of writes failed");
+                }
+            }
         }
         for job in batch.drain(..) {
             match job {
@@ -198,6 +217,26 @@ impl Loop {
             }
         }
         self.housekeeping.run(&mut self.db);
+    }
+
+    /// After a failed write, empties the log into the database before anything else is promised. A system may forget the pages
+    /// that it could not write and call the next sync a success, so a commit behind them would be lost with the power, although it
+    /// was acknowledged. While this fails as well, nothing is taken.
+    fn mend(&mut self) -> Result<(), StoreError> {
+        if !self.suspect {
+            return Ok(());
+        }
+        if !self.db.is_autocommit() {
+            self.db.execute_batch("ROLLBACK")?;
+        }
+        self.sync_to_disk(true)?;
+        let busy: bool = self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        if busy {
+            return Err(StoreError::Locked("readers keep the log from being emptied after a failed write".to_owned()));
+        }
+        self.suspect = false;
+        tracing::info!("the store writes again");
+        Ok(())
     }
 
     /// Runs and commits the batch as one transaction. On an error nothing of it is kept.

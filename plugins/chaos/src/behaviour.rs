@@ -42,6 +42,8 @@ pub enum Behaviour {
     Forward,
     /// `count`: counts its calls in the key-value store, and answers with their number.
     Count,
+    /// `effect`: keeps the call's id in the key-value store, as `effect-ID`, and counts its calls like `count`.
+    Effect,
     /// `flood-log`: logs `lines` lines of a kilobyte, then answers.
     FloodLog,
     /// `huge-answer`: answers with `megabytes` of text.
@@ -84,6 +86,7 @@ impl FromStr for Behaviour {
             "recall" => Self::Recall,
             "forward" => Self::Forward,
             "count" => Self::Count,
+            "effect" => Self::Effect,
             "flood-log" => Self::FloodLog,
             "huge-answer" => Self::HugeAnswer,
             "illegal-answer" => Self::IllegalAnswer,
@@ -130,6 +133,10 @@ impl Behaviour {
             Self::Repeat => return repeat(),
             Self::Recall => panic!("chaos recalls {}", recall()?),
             Self::Count => return Ok(kv::increment("count", 1)?.to_string()),
+            Self::Effect => {
+                kv::set(&format!("effect-{}", context.call_id), "")?;
+                return Ok(kv::increment("count", 1)?.to_string());
+            }
             Self::FloodLog => flood(config::parse("lines")?.unwrap_or(100_000)),
             Self::Leak => return Ok(leak(&context.call_id)),
             Self::Panic => panic!("chaos was asked to panic"),

@@ -1,6 +1,6 @@
 use super::*;
-use wharf_sdk::http;
 use wharf_sdk::testing::{Fake, context};
+use wharf_sdk::{http, kv};
 
 fn push(fake: &mut Fake) -> Result<EventReport, Failure> {
     fake.run(|| <Chaos as Inventory>::push(&context(), InventoryPushRequest::default()))
@@ -23,6 +23,15 @@ fn each_failure_has_a_behaviour() {
     assert_eq!(push(&mut behaving("retry-later")), Err(Failure::RetryLater(Some(7))));
     assert!(matches!(push(&mut behaving("refuse")), Err(Failure::Refused(refusal)) if refusal.code == "CHAOS"));
     assert!(matches!(push(&mut behaving("internal")), Err(Failure::Internal(_))));
+}
+
+#[test]
+fn an_effect_is_kept_by_its_calls_id_however_often_the_call_comes() {
+    let mut fake = behaving("effect");
+    let notes: Vec<_> = (0..2).map(|_| push(&mut fake).expect("a report").events[0].message.clone()).collect();
+    assert_eq!(notes, ["1", "2"]);
+    let key = format!("effect-{}", context().call_id);
+    assert_eq!(fake.run(|| kv::get(&key)), Ok(Some(Vec::new())));
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod journal;
 mod node;
 mod notifications;
 mod problem;
+mod queue;
 mod releases;
 mod routes;
 mod secrets;
@@ -27,6 +28,7 @@ use serde::Serialize;
 
 use super::Control;
 use super::tokens::Bearer;
+use crate::store::Sweep;
 use ask::Ask;
 use body::{Incoming, Lost};
 use problem::Problem;
@@ -120,6 +122,8 @@ async fn perform(endpoint: Endpoint, ask: &Ask, body: &mut Incoming) -> Outcome 
         Endpoint::DeleteSecret => secrets::delete(ask).await,
         Endpoint::Notifications => notifications::list(ask),
         Endpoint::Notification => notifications::show(ask),
+        Endpoint::ReplayNotifications => notifications::sweep(ask, body, Sweep::Replay).await,
+        Endpoint::DropNotifications => notifications::sweep(ask, body, Sweep::Drop).await,
         Endpoint::ReplayNotification => notifications::replay(ask).await,
         Endpoint::DropNotification => notifications::drop_one(ask).await,
         Endpoint::Tokens => tokens::list(ask),

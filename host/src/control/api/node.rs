@@ -17,7 +17,7 @@ use serde_json::json;
 
 use super::ask::Ask;
 use super::problem::Problem;
-use super::{Answer, Outcome, breakers, ok};
+use super::{Answer, Outcome, breakers, ok, queue};
 use crate::control::Control;
 use crate::control::watch::Trial;
 use crate::listen::CertificateState;
@@ -39,6 +39,8 @@ struct ChannelStatus<'a> {
     queued: u32,
     /// Calls that were turned away since the start: too fast, or too many at the same time.
     turned_away: u64,
+    /// Notifications that nobody waits for.
+    notifications: queue::View,
     /// Limits that a release comes close to.
     tight: Vec<TightLimit>,
     /// The release that answers a share of the calls.
@@ -80,6 +82,7 @@ fn channel_status<'a>(
     active: Option<u64>,
     channel: &'a Channel,
     returned: Option<Receipt>,
+    notifications: queue::View,
 ) -> ChannelStatus<'a> {
     let release = channel.release.as_ref();
     ChannelStatus {
@@ -91,6 +94,7 @@ fn channel_status<'a>(
         in_flight_free: channel.lane.free(),
         queued: channel.lane.waiting(),
         turned_away: channel.lane.turned_away(),
+        notifications,
         tight: tight(channel),
         canary: channel.canary.as_ref().map(|canary| CanaryStatus {
             release: canary.release.number,
@@ -110,8 +114,14 @@ pub(super) fn status(ask: &Ask) -> Outcome {
     let seen = desired.channels.iter().map(|desired| &desired.channel).filter(|channel| ask.who.sees(&channel.name));
     let shown = seen.filter_map(|channel| table.channel(&channel.name).map(|shown| (channel.active, shown)));
     let mut returned = control.store.returned()?;
-    let channels: Vec<_> =
-        shown.map(|(active, shown)| channel_status(control, active, shown, returned.remove(&*shown.name))).collect();
+    let now = control.store.now();
+    let depths = control.store.queue_depths(now)?;
+    let depth = |name: &str| queue::View::new(depths.get(name).copied().unwrap_or_default(), now);
+    let channels: Vec<_> = shown
+        .map(|(active, shown)| {
+            channel_status(control, active, shown, returned.remove(&*shown.name), depth(&shown.name))
+        })
+        .collect();
     let uptime = control.started.elapsed().as_secs();
     let mut status = json!({"version": VERSION, "uptime_s": uptime, "revision": table.revision, "channels": channels});
     if ask.who.sees_node() {
@@ -120,7 +130,9 @@ pub(super) fn status(ask: &Ask) -> Outcome {
         status["pid"] = std::process::id().into();
         status["slots"] = control.config.guest.slots().into();
         status["journal_dropped"] = control.store.dropped().into();
-        status["queue"] = json!(control.store.queue_depth()?);
+        status["queue"] = json!(queue::View::new(queue::whole(&depths), now));
+        let (free, least) = (control.store.free_disk(), control.config.queue.least_free_disk.bytes());
+        status["disk"] = json!({"free": free, "least": least, "low": free < least});
         status["certificates"] = certificates(control).map(|state| {
             json!({"section": state.section, "valid_for_s": state.not_after.map(left), "error": state.error})
         }).collect();
@@ -150,12 +162,12 @@ pub(super) fn metrics(ask: &Ask) -> Outcome {
     Ok(Answer { status: StatusCode::OK, content_type, body: text.into_bytes() })
 }
 
-type Labels = [(&'static str, String); 1];
+pub(super) type Labels = [(&'static str, String); 1];
 
 /// Made anew for every look, so that a channel that is gone is gone from here too.
 fn own_metrics(control: &Control) -> Result<Registry, StoreError> {
     let table = control.tables.load();
-    let depth = control.store.queue_depth()?;
+    let depths = control.store.queue_depths(control.store.now())?;
     let mut registry = Registry::with_prefix("wharf");
     registry.register(
         "build",
@@ -173,11 +185,8 @@ fn own_metrics(control: &Control) -> Result<Registry, StoreError> {
     dropped.inc_by(control.store.dropped());
     registry.register("journal_dropped", "Rows of the journal that were lost since the start", dropped);
 
-    let queue = Family::<Labels, Gauge<u64, AtomicU64>>::default();
-    for (state, count) in [("queued", depth.queued), ("running", depth.running), ("dead", depth.dead)] {
-        queue.get_or_create(&[("state", state.to_owned())]).set(count);
-    }
-    registry.register("queue_notifications", "Queued notifications by their state", queue);
+    queue::register(&mut registry, &depths, control.store.now());
+    registry.register("disk_free_bytes", "Room on the data directory's disk", gauge(control.store.free_disk()));
 
     let valid = Family::<Labels, Gauge<u64, AtomicU64>>::default();
     for state in certificates(control) {
@@ -262,7 +271,7 @@ impl Releases {
     }
 }
 
-fn gauge(value: u64) -> Gauge<u64, AtomicU64> {
+pub(super) fn gauge(value: u64) -> Gauge<u64, AtomicU64> {
     let gauge = Gauge::default();
     gauge.set(value);
     gauge

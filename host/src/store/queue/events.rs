@@ -50,6 +50,8 @@ pub struct Leased {
     /// Which attempt this is, from 1. Attempts whose lease ran out count, so that an event that brings the node down is
     /// not tried for ever.
     pub attempts: u32,
+    /// The same over all replays, so that no two attempts at a notification have one number.
+    pub number: u32,
 }
 
 /// A queued notification, for people.
@@ -77,6 +79,8 @@ pub struct QueuedEvent {
     pub due: Timestamp,
     /// When it was done or given up.
     pub ended: Option<Timestamp>,
+    /// Why its last attempt failed.
+    pub reason: Option<String>,
 }
 
 /// One attempt at a notification.
@@ -88,19 +92,8 @@ pub struct Attempt {
     pub started: Timestamp,
     /// When it ended.
     pub ended: Option<Timestamp>,
-    /// `done`, `retry`, `dead`, or `lost` when its lease ran out.
+    /// `done`, `retry`, `dead`, `interrupted` by a swap, or `lost` when its lease ran out.
     pub result: Option<String>,
     /// Why it failed.
     pub reason: Option<String>,
-}
-
-/// How many notifications there are over all channels.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct QueueDepth {
-    /// Wait for their time or turn.
-    pub queued: u64,
-    /// Are leased.
-    pub running: u64,
-    /// Were given up.
-    pub dead: u64,
 }

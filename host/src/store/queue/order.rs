@@ -1,6 +1,6 @@
 //! Who goes first: of all open events of one entity exactly one, the leader, waits for nobody.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::store::{State, StoreError};
 
@@ -14,10 +14,17 @@ pub(super) struct Place<T> {
 impl Place<String> {
     pub(super) fn of(db: &Connection, id: &str) -> Result<Option<Self>, StoreError> {
         let mut row = db.prepare_cached("SELECT channel, entity_type_id, entity_id FROM event WHERE id = ?")?;
-        let place = row.query_row([id], |row| {
-            Ok(Self { channel: row.get(0)?, entity_type_id: row.get(1)?, entity_id: row.get(2)? })
-        });
-        Ok(place.optional()?)
+        Ok(row.query_row([id], Self::read).optional()?)
+    }
+
+    /// That of the row with this number.
+    pub(super) fn at(db: &Connection, seq: i64) -> Result<Self, StoreError> {
+        let mut row = db.prepare_cached("SELECT channel, entity_type_id, entity_id FROM event WHERE seq = ?")?;
+        Ok(row.query_row([seq], Self::read)?)
+    }
+
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self { channel: row.get(0)?, entity_type_id: row.get(1)?, entity_id: row.get(2)? })
     }
 }
 

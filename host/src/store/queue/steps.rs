@@ -1,7 +1,5 @@
 //! The queue's transitions. Each runs on the writer, within one savepoint.
 
-use std::collections::HashMap;
-
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, params};
@@ -49,57 +47,28 @@ pub(in crate::store) fn end_leases(db: &Connection, now: Timestamp) -> Result<()
     Ok(())
 }
 
-/// The numbers of those that are due, oldest first, and that their channels' shares have room for.
-fn due(db: &Connection, now: Timestamp, limit: usize, share: usize) -> Result<Vec<i64>, StoreError> {
-    let mut running =
-        db.prepare_cached("SELECT channel, count(*) FROM event WHERE state = 'running' AND due > ? GROUP BY channel")?;
-    let running = running.query_map(params![now], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)))?;
-    let mut held: HashMap<String, usize> = HashMap::new();
-    for row in running {
-        let (channel, count) = row?;
-        held.insert(channel, usize::try_from(count).unwrap_or(usize::MAX));
-    }
-    // Read one by one: what stands behind a channel that has its share is found in the index alone.
-    let mut due = db.prepare_cached(
-        "SELECT seq, channel FROM event INDEXED BY event_due WHERE waits = 0 AND state IN ('queued', 'running') AND due <= ? ORDER BY due, seq",
-    )?;
-    let mut rows = due.query(params![now])?;
-    let mut taken = Vec::with_capacity(limit.min(64));
-    while taken.len() < limit
-        && let Some(row) = rows.next()?
-    {
-        let held = held.entry(row.get(1)?).or_default();
-        if *held < share {
-            *held += 1;
-            taken.push(row.get(0)?);
-        }
-    }
-    Ok(taken)
-}
-
+/// Hands out rows by their numbers.
 pub(super) fn lease(
     db: &Connection,
+    seqs: &[i64],
     now: Timestamp,
-    limit: usize,
-    share: usize,
     until: Timestamp,
 ) -> Result<Vec<Leased>, StoreError> {
-    let due = due(db, now, limit, share)?;
     let mut lost = db.prepare_cached(
         "UPDATE attempt SET ended = ?, result = 'lost', reason = 'the lease ran out' WHERE event = ? AND ended IS NULL",
     )?;
     let mut attempt = db.prepare_cached(
         "INSERT INTO attempt (event, number, started)
-         VALUES (?1, (SELECT coalesce(max(number), 0) + 1 FROM attempt WHERE event = ?1), ?2)",
+         VALUES (?1, (SELECT coalesce(max(number), 0) + 1 FROM attempt WHERE event = ?1), ?2) RETURNING number",
     )?;
     let mut take = db.prepare_cached(
         "UPDATE event SET state = 'running', due = ?, attempts = attempts + 1 WHERE seq = ?
          RETURNING id, channel, event_type, entity_type_id, entity_id, body, attempts",
     )?;
-    let mut leased = Vec::with_capacity(due.len());
-    for seq in due {
+    let mut leased = Vec::with_capacity(seqs.len());
+    for seq in seqs {
         lost.execute(params![now, seq])?;
-        attempt.execute(params![seq, now])?;
+        let number = attempt.query_row(params![seq, now], |row| row.get(0))?;
         leased.push(take.query_row(params![until, seq], |row| {
             Ok(Leased {
                 id: row.get("id")?,
@@ -109,77 +78,103 @@ pub(super) fn lease(
                 entity_id: row.get("entity_id")?,
                 body: row.get("body")?,
                 attempts: row.get("attempts")?,
+                number,
             })
         })?);
     }
     Ok(leased)
 }
 
-/// Ends an attempt. `at` is when a queued one may run again, and when any other ended.
+/// What an attempt comes to.
+pub(super) enum Close {
+    /// Nothing more: it is done or dead.
+    For(State),
+    /// Another attempt, then or later.
+    Until {
+        at: Timestamp,
+        /// Whether this one counts.
+        counts: bool,
+    },
+}
+
+/// Ends an attempt.
 pub(super) fn close(
     db: &Connection,
     id: &str,
-    attempts: u32,
-    state: State,
-    at: Timestamp,
+    number: u32,
+    now: Timestamp,
+    close: &Close,
     reason: Option<&str>,
 ) -> Result<(), StoreError> {
-    let seq = leased(db, id, attempts)?;
-    let result = if state == State::Queued { "retry" } else { state.as_str() };
-    let now = if state == State::Queued { Timestamp::now() } else { at };
+    let seq = leased(db, id, number)?;
+    let result = match close {
+        Close::For(state) => state.as_str(),
+        Close::Until { counts: true, .. } => "retry",
+        Close::Until { counts: false, .. } => "interrupted",
+    };
     db.prepare_cached("UPDATE attempt SET ended = ?, result = ?, reason = ? WHERE event = ? AND ended IS NULL")?
         .execute(params![now, result, reason, seq])?;
-    if state == State::Queued {
-        db.prepare_cached("UPDATE event SET state = 'queued', due = ? WHERE seq = ?")?.execute(params![at, seq])?;
-        return Ok(());
-    }
-    // What was handled is personal data without a use.
-    db.prepare_cached(
-        "UPDATE event SET state = ?1, ended = ?2, body = CASE ?1 WHEN 'done' THEN '' ELSE body END WHERE seq = ?3",
-    )?
-    .execute(params![state, at, seq])?;
-    match Place::of(db, id)? {
-        Some(place) => place.wake_next(db),
-        None => Ok(()),
+    match close {
+        Close::Until { at, counts } => {
+            db.prepare_cached("UPDATE event SET attempts = attempts - ? WHERE seq = ?")?
+                .execute(params![!counts, seq])?;
+            queue_again(db, seq, *at)
+        }
+        Close::For(state) => {
+            // What was handled is personal data without a use.
+            db.prepare_cached(
+                "UPDATE event SET state = ?1, ended = ?2, body = CASE ?1 WHEN 'done' THEN '' ELSE body END WHERE seq = ?3",
+            )?
+            .execute(params![state, now, seq])?;
+            Place::at(db, seq)?.wake_next(db)
+        }
     }
 }
 
 /// Undoes a lease: the attempt did not take place.
-pub(super) fn postpone(db: &Connection, id: &str, attempts: u32, at: Timestamp) -> Result<(), StoreError> {
-    let seq = leased(db, id, attempts)?;
+pub(super) fn postpone(db: &Connection, id: &str, number: u32, at: Timestamp) -> Result<(), StoreError> {
+    let seq = leased(db, id, number)?;
     db.prepare_cached("DELETE FROM attempt WHERE event = ? AND ended IS NULL")?.execute([seq])?;
-    db.prepare_cached("UPDATE event SET state = 'queued', due = ?, attempts = attempts - 1 WHERE seq = ?")?
+    db.prepare_cached("UPDATE event SET attempts = attempts - 1 WHERE seq = ?")?.execute([seq])?;
+    queue_again(db, seq, at)
+}
+
+/// Puts one that was at work back, behind an older one of its entity that was replayed meanwhile.
+fn queue_again(db: &Connection, seq: i64, at: Timestamp) -> Result<(), StoreError> {
+    db.prepare_cached("UPDATE event SET state = 'queued', due = ?, waits = entity_id IS NOT NULL WHERE seq = ?")?
         .execute(params![at, seq])?;
-    Ok(())
+    Place::at(db, seq)?.wake_next(db)
 }
 
 /// The row of a notification that is leased for this very attempt.
-fn leased(db: &Connection, id: &str, attempts: u32) -> Result<i64, StoreError> {
-    let mut row = db.prepare_cached("SELECT seq FROM event WHERE id = ? AND state = 'running' AND attempts = ?")?;
-    let seq: Option<i64> = row.query_row(params![id, attempts], |row| row.get(0)).optional()?;
+fn leased(db: &Connection, id: &str, number: u32) -> Result<i64, StoreError> {
+    let mut row = db.prepare_cached(
+        "SELECT seq FROM event JOIN attempt ON attempt.event = seq
+         WHERE id = ? AND state = 'running' AND number = ? AND attempt.ended IS NULL",
+    )?;
+    let seq: Option<i64> = row.query_row(params![id, number], |row| row.get(0)).optional()?;
     seq.ok_or_else(|| StoreError::NotLeased(id.to_owned()))
 }
 
-pub(super) fn replay(db: &Connection, id: &str) -> Result<(), StoreError> {
+pub(super) fn replay(db: &Connection, id: &str, now: Timestamp) -> Result<(), StoreError> {
     let mut row = db.prepare_cached("SELECT seq, state FROM event WHERE id = ?")?;
     let found = row.query_row([id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
     let (seq, state): (i64, State) = found.ok_or_else(|| StoreError::NoEvent(id.to_owned()))?;
-    if state != State::Dead {
-        return Err(StoreError::NotDead(id.to_owned()));
-    }
-    let leader = match Place::of(db, id)? {
-        Some(place) => place.leader(db)?,
-        None => None,
-    };
+    if state == State::Dead { revive(db, seq, now) } else { Err(StoreError::NotDead(id.to_owned())) }
+}
+
+/// Queues a dead one again.
+pub(super) fn revive(db: &Connection, seq: i64, now: Timestamp) -> Result<(), StoreError> {
+    let leader = Place::at(db, seq)?.leader(db)?;
     // An older one goes first again, unless a younger one is at work already.
     let waits = leader.is_some_and(|(leader, state)| leader < seq || state == State::Running);
     if let (Some((leader, _)), false) = (leader, waits) {
-        db.execute("UPDATE event SET waits = 1 WHERE seq = ?", [leader])?;
+        db.prepare_cached("UPDATE event SET waits = 1 WHERE seq = ?")?.execute([leader])?;
     }
-    db.execute(
+    db.prepare_cached(
         "UPDATE event SET state = 'queued', waits = ?, due = ?, attempts = 0, ended = NULL WHERE seq = ?",
-        params![waits, Timestamp::now(), seq],
-    )?;
+    )?
+    .execute(params![waits, now, seq])?;
     Ok(())
 }
 

@@ -29,6 +29,9 @@ fn version_1(dir: &TempDir) -> Digest {
          INSERT INTO release_counter VALUES ('acme', 2);
          INSERT INTO data_key VALUES ('acme', x'{DATA_KEY}');
          INSERT INTO secret VALUES ('acme', 'API_KEY', 2, 4000, x'{SEALED}');
+         INSERT INTO event (id, channel, event_type, entity_id, body, dedupe, state, waits, due, created)
+             VALUES ('e1', 'acme', 'document.cancellation', 5, '{{}}', x'01', 'queued', 0, 5000, 5000),
+                    ('e2', 'acme', 'document.cancellation', 6, '{{}}', x'02', 'dead', 0, 5001, 5001);
          UPDATE node SET revision = 7;
          PRAGMA user_version = 1;",
         spec("first"),
@@ -45,7 +48,7 @@ async fn a_database_of_version_1_keeps_everything_it_holds() {
     let digest = version_1(&dir);
     let store = open(&dir);
     let version = store.read(|db| Ok(db.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0))?));
-    assert_eq!(version.unwrap(), 3);
+    assert_eq!(version.unwrap(), 4);
 
     let acme = store.channel("acme").unwrap().unwrap();
     assert_eq!(
@@ -73,6 +76,10 @@ async fn a_database_of_version_1_keeps_everything_it_holds() {
         assert_eq!(store.secret("acme", "API_KEY", version).unwrap().as_deref(), Some("hunter2-hunter2-hunter2"));
     }
     assert_eq!(store.put_secret("acme", "API_KEY", "new".into()).await.unwrap(), 3);
+
+    let since = Some(Timestamp(5000));
+    let depth = QueueDepth { queued: 1, running: 0, dead: 1, deaths: 1, oldest: since, due: since };
+    assert_eq!(store.queue_depths(Timestamp(9000)).unwrap()["acme"], depth);
 }
 
 #[tokio::test]

@@ -10,6 +10,8 @@ mod node_key;
 mod outbound;
 mod prune;
 mod queue;
+mod queue_order;
+mod queue_size;
 mod receipts;
 mod secrets;
 mod swap;

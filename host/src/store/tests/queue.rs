@@ -23,7 +23,7 @@ async fn put(store: &Store, event: Event) -> String {
 }
 
 async fn lease_one(store: &Store, now: Timestamp) -> Leased {
-    let mut leased = store.lease(now, 10, 10, LEASE).await.unwrap();
+    let mut leased = store.lease(now, 10, 10, LEASE, Resting::default()).await.unwrap();
     assert_eq!(leased.len(), 1);
     leased.remove(0)
 }
@@ -37,17 +37,22 @@ async fn an_event_is_leased_once_and_finished() {
     let (_dir, store) = fresh().await;
     let id = put(&store, event(1, "a")).await;
     assert_eq!(store.next_due().unwrap(), Some(START));
-    assert_eq!(store.lease(Timestamp(START.0 - 1), 10, 10, LEASE).await.unwrap(), [], "not before it is due");
+    assert_eq!(
+        store.lease(Timestamp(START.0 - 1), 10, 10, LEASE, Resting::default()).await.unwrap(),
+        [],
+        "not before it is due"
+    );
     let leased = lease_one(&store, START).await;
     assert_eq!((leased.id.as_str(), leased.body.as_str(), leased.attempts), (id.as_str(), "a", 1));
-    assert_eq!(store.lease(START, 10, 10, LEASE).await.unwrap(), []);
-    assert_eq!(store.queue_depth().unwrap(), QueueDepth { running: 1, ..QueueDepth::default() });
-    store.finish(&leased).await.unwrap();
-    assert!(matches!(store.finish(&leased).await, Err(StoreError::NotLeased(_))));
+    assert_eq!(store.lease(START, 10, 10, LEASE, Resting::default()).await.unwrap(), []);
+    let depth = store.queue_depths(START).unwrap()["acme"];
+    assert_eq!(depth, QueueDepth { running: 1, oldest: Some(START), ..QueueDepth::default() });
+    store.finish(&leased, Timestamp::now()).await.unwrap();
+    assert!(matches!(store.finish(&leased, Timestamp::now()).await, Err(StoreError::NotLeased(_))));
     let (found, body, attempts) = store.queue_event(&id).unwrap().unwrap();
     assert_eq!((found.state, found.attempts, body.as_str()), (State::Done, 1, ""));
     assert_eq!(attempts[0].result.as_deref(), Some("done"));
-    assert_eq!((store.next_due().unwrap(), store.queue_depth().unwrap()), (None, QueueDepth::default()));
+    assert_eq!((store.next_due().unwrap(), store.queue_depths(START).unwrap()["acme"]), (None, QueueDepth::default()));
 }
 
 #[tokio::test]
@@ -55,19 +60,19 @@ async fn a_failed_attempt_comes_back_at_its_time_and_is_buried_in_the_end() {
     let (_dir, store) = fresh().await;
     let id = put(&store, event(1, "a")).await;
     let later = START.after(Duration::from_mins(5));
-    store.retry(&lease_one(&store, START).await, later, "trap").await.unwrap();
+    store.retry(&lease_one(&store, START).await, START, later, "trap").await.unwrap();
     assert_eq!(store.next_due().unwrap(), Some(later));
-    assert_eq!(store.lease(START, 10, 10, LEASE).await.unwrap(), []);
+    assert_eq!(store.lease(START, 10, 10, LEASE, Resting::default()).await.unwrap(), []);
     let second = lease_one(&store, later).await;
     assert_eq!(second.attempts, 2);
-    store.bury(&second, "trap again").await.unwrap();
+    store.bury(&second, Timestamp::now(), "trap again").await.unwrap();
     let (found, body, attempts) = store.queue_event(&id).unwrap().unwrap();
     assert_eq!((found.state, body.as_str()), (State::Dead, "a"));
     let told: Vec<_> = attempts.iter().map(|attempt| (attempt.number, attempt.result.as_deref().unwrap())).collect();
     assert_eq!(told, [(1, "retry"), (2, "dead")]);
     assert_eq!(attempts[1].reason.as_deref(), Some("trap again"));
-    assert_eq!(store.queued("acme", Some(State::Dead), 9).unwrap().len(), 1);
-    assert_eq!(store.queued("acme", Some(State::Queued), 9).unwrap(), []);
+    assert_eq!(store.queued("acme", Some(State::Dead), &Filter::default(), 9).unwrap().len(), 1);
+    assert_eq!(store.queued("acme", Some(State::Queued), &Filter::default(), 9).unwrap(), []);
 }
 
 #[tokio::test]
@@ -78,17 +83,17 @@ async fn events_of_one_entity_keep_their_order_and_others_pass() {
     }
     let other_kind = Event { entity_type_id: None, ..event(1, "c1") };
     put(&store, other_kind).await;
-    let first = store.lease(START, 10, 10, LEASE).await.unwrap();
+    let first = store.lease(START, 10, 10, LEASE, Resting::default()).await.unwrap();
     assert_eq!(bodies(&first), ["a1", "b1", "c1"]);
     let later = START.after(Duration::from_mins(1));
-    store.retry(&first[0], later, "not yet").await.unwrap();
-    store.finish(&first[1]).await.unwrap();
-    let second = store.lease(START, 10, 10, LEASE).await.unwrap();
+    store.retry(&first[0], START, later, "not yet").await.unwrap();
+    store.finish(&first[1], Timestamp::now()).await.unwrap();
+    let second = store.lease(START, 10, 10, LEASE, Resting::default()).await.unwrap();
     assert_eq!(bodies(&second), ["b2"], "a2 must wait for a1, which is tried again later");
-    let third = store.lease(later, 10, 10, LEASE).await.unwrap();
+    let third = store.lease(later, 10, 10, LEASE, Resting::default()).await.unwrap();
     assert_eq!(bodies(&third), ["a1"]);
-    store.bury(&third[0], "no").await.unwrap();
-    assert_eq!(bodies(&store.lease(later, 10, 10, LEASE).await.unwrap()), ["a2"]);
+    store.bury(&third[0], Timestamp::now(), "no").await.unwrap();
+    assert_eq!(bodies(&store.lease(later, 10, 10, LEASE, Resting::default()).await.unwrap()), ["a2"]);
 }
 
 #[tokio::test]
@@ -97,7 +102,7 @@ async fn events_without_an_entity_wait_for_nobody() {
     for body in ["a", "b"] {
         put(&store, Event { entity_id: None, ..event(0, body) }).await;
     }
-    assert_eq!(bodies(&store.lease(START, 10, 10, LEASE).await.unwrap()), ["a", "b"]);
+    assert_eq!(bodies(&store.lease(START, 10, 10, LEASE, Resting::default()).await.unwrap()), ["a", "b"]);
 }
 
 #[tokio::test]
@@ -108,7 +113,7 @@ async fn the_same_event_within_the_window_is_taken_once() {
     assert_eq!(again, Enqueued { id: id.clone(), duplicate: true });
     let next_day = store.enqueue(Event { at: START.after(DAY), ..event(1, "a") }, DAY).await.unwrap();
     assert!(!next_day.duplicate);
-    store.bury(&lease_one(&store, START).await, "no").await.unwrap();
+    store.bury(&lease_one(&store, START).await, Timestamp::now(), "no").await.unwrap();
     store.drop_event(&next_day.id).await.unwrap();
     assert!(!store.enqueue(event(1, "a"), DAY).await.unwrap().duplicate, "a dead one does not swallow its repetition");
     let nobody = Event { channel: "nobody".into(), ..event(1, "a") };
@@ -123,8 +128,8 @@ async fn a_lease_that_ran_out_is_handed_out_again_and_the_late_worker_is_refused
     assert_eq!(store.next_due().unwrap(), Some(START.after(LEASE)));
     let second = lease_one(&store, START.after(LEASE)).await;
     assert_eq!(second.attempts, 2);
-    assert!(matches!(store.finish(&late).await, Err(StoreError::NotLeased(_))));
-    store.finish(&second).await.unwrap();
+    assert!(matches!(store.finish(&late, Timestamp::now()).await, Err(StoreError::NotLeased(_))));
+    store.finish(&second, Timestamp::now()).await.unwrap();
     let (_, _, attempts) = store.queue_event(&id).unwrap().unwrap();
     let results: Vec<_> = attempts.iter().map(|attempt| attempt.result.as_deref().unwrap()).collect();
     assert_eq!(results, ["lost", "done"]);
@@ -135,20 +140,20 @@ async fn a_replayed_event_goes_before_younger_ones_but_not_beside_a_running_one(
     let (_dir, store) = fresh().await;
     let first = put(&store, event(1, "a1")).await;
     put(&store, event(1, "a2")).await;
-    assert!(matches!(store.replay(&first).await, Err(StoreError::NotDead(_))));
-    store.bury(&lease_one(&store, START).await, "no").await.unwrap();
-    store.replay(&first).await.unwrap();
+    assert!(matches!(store.replay(&first, Timestamp::now()).await, Err(StoreError::NotDead(_))));
+    store.bury(&lease_one(&store, START).await, Timestamp::now(), "no").await.unwrap();
+    store.replay(&first, Timestamp::now()).await.unwrap();
     let now = Timestamp::now().after(LEASE);
     let replayed = lease_one(&store, now).await;
     assert_eq!((replayed.body.as_str(), replayed.attempts), ("a1", 1));
-    store.bury(&replayed, "no").await.unwrap();
+    store.bury(&replayed, Timestamp::now(), "no").await.unwrap();
     let younger = lease_one(&store, now).await;
     assert_eq!(younger.body, "a2");
-    store.replay(&first).await.unwrap();
-    assert_eq!(store.lease(now, 10, 10, LEASE).await.unwrap(), [], "a2 is at work");
-    store.finish(&younger).await.unwrap();
+    store.replay(&first, Timestamp::now()).await.unwrap();
+    assert_eq!(store.lease(now, 10, 10, LEASE, Resting::default()).await.unwrap(), [], "a2 is at work");
+    store.finish(&younger, Timestamp::now()).await.unwrap();
     assert_eq!(lease_one(&store, now).await.body, "a1");
-    assert!(matches!(store.replay("none").await, Err(StoreError::NoEvent(_))));
+    assert!(matches!(store.replay("none", Timestamp::now()).await, Err(StoreError::NoEvent(_))));
 }
 
 #[tokio::test]
@@ -157,9 +162,9 @@ async fn a_dropped_event_frees_the_one_behind_it() {
     let first = put(&store, event(1, "a1")).await;
     let second = put(&store, event(1, "a2")).await;
     put(&store, event(1, "a3")).await;
-    assert!(store.queued("acme", None, 9).unwrap()[0].waits);
+    assert!(store.queued("acme", None, &Filter::default(), 9).unwrap()[0].waits);
     store.drop_event(&second).await.unwrap();
-    assert_eq!(bodies(&store.lease(START, 0, 10, LEASE).await.unwrap()), Vec::<&str>::new());
+    assert_eq!(bodies(&store.lease(START, 0, 10, LEASE, Resting::default()).await.unwrap()), Vec::<&str>::new());
     store.drop_event(&first).await.unwrap();
     assert_eq!(lease_one(&store, START).await.body, "a3");
     assert!(matches!(store.drop_event(&first).await, Err(StoreError::NoEvent(_))));
@@ -182,15 +187,20 @@ async fn old_done_and_dead_events_are_pruned() {
     for body in ["done", "dead", "open"] {
         put(&store, Event { entity_id: None, ..event(0, body) }).await;
     }
-    let leased = store.lease(START, 2, 10, LEASE).await.unwrap();
-    store.finish(&leased[0]).await.unwrap();
-    store.bury(&leased[1], "no").await.unwrap();
+    let leased = store.lease(START, 2, 10, LEASE, Resting::default()).await.unwrap();
+    store.finish(&leased[0], Timestamp::now()).await.unwrap();
+    store.bury(&leased[1], Timestamp::now(), "no").await.unwrap();
     let prune = |days: u32| {
         let store = store.clone();
         async move {
             let now = Timestamp::now().after(DAY * days);
             store.write(move |db| crate::store::queue::prune(db, now, &retention())).await.unwrap();
-            store.queued("acme", None, 9).unwrap().into_iter().map(|event| event.state).collect::<Vec<_>>()
+            store
+                .queued("acme", None, &Filter::default(), 9)
+                .unwrap()
+                .into_iter()
+                .map(|event| event.state)
+                .collect::<Vec<_>>()
         }
     };
     assert_eq!(prune(0).await, [State::Queued, State::Dead, State::Done]);
@@ -204,7 +214,7 @@ async fn what_a_dead_process_was_working_on_is_due_at_once() {
     put(&store, event(1, "a")).await;
     assert_eq!(lease_one(&store, Timestamp::now()).await.attempts, 1);
     assert_eq!(
-        store.lease(Timestamp::now(), 10, 10, LEASE).await.unwrap(),
+        store.lease(Timestamp::now(), 10, 10, LEASE, Resting::default()).await.unwrap(),
         [],
         "the lease holds while its process lives"
     );
@@ -218,14 +228,14 @@ async fn a_postponed_attempt_comes_back_at_its_time_and_does_not_count() {
     let (_dir, store) = fresh().await;
     let id = put(&store, event(1, "a")).await;
     let later = START.after(Duration::from_mins(5));
-    store.retry(&lease_one(&store, START).await, START, "trap").await.unwrap();
+    store.retry(&lease_one(&store, START).await, START, START, "trap").await.unwrap();
     let second = lease_one(&store, START).await;
     store.postpone(&second, later).await.unwrap();
     assert!(matches!(store.postpone(&second, later).await, Err(StoreError::NotLeased(_))));
-    assert_eq!(store.lease(START, 10, 10, LEASE).await.unwrap(), []);
+    assert_eq!(store.lease(START, 10, 10, LEASE, Resting::default()).await.unwrap(), []);
     let again = lease_one(&store, later).await;
     assert_eq!(again.attempts, 2);
-    store.finish(&again).await.unwrap();
+    store.finish(&again, Timestamp::now()).await.unwrap();
     let (_, _, attempts) = store.queue_event(&id).unwrap().unwrap();
     let told: Vec<_> = attempts.iter().map(|attempt| (attempt.number, attempt.result.as_deref().unwrap())).collect();
     assert_eq!(told, [(1, "retry"), (2, "done")]);
@@ -240,11 +250,15 @@ async fn one_channel_never_holds_more_than_its_share_of_the_workers() {
     let new = NewChannel { name: "bolt".into(), mode: Mode::Testing, hosts: Vec::new(), keys: Vec::new() };
     let _ = store.create_channel(new).await;
     put(&store, Event { channel: "bolt".into(), ..event(9, "quick") }).await;
-    let leased = store.lease(START, 10, 2, LEASE).await.unwrap();
+    let leased = store.lease(START, 10, 2, LEASE, Resting::default()).await.unwrap();
     assert_eq!(bodies(&leased), ["slow", "slow", "quick"]);
-    assert_eq!(store.lease(START, 10, 2, LEASE).await.unwrap(), [], "its share is at work");
-    store.finish(&leased[0]).await.unwrap();
-    assert_eq!(bodies(&store.lease(START, 10, 2, LEASE).await.unwrap()), ["slow"]);
+    assert_eq!(store.lease(START, 10, 2, LEASE, Resting::default()).await.unwrap(), [], "its share is at work");
+    store.finish(&leased[0], Timestamp::now()).await.unwrap();
+    assert_eq!(bodies(&store.lease(START, 10, 2, LEASE, Resting::default()).await.unwrap()), ["slow"]);
     let ended = START.after(LEASE);
-    assert_eq!(store.lease(ended, 10, 2, LEASE).await.unwrap().len(), 3, "lost ones are no longer at work");
+    assert_eq!(
+        store.lease(ended, 10, 2, LEASE, Resting::default()).await.unwrap().len(),
+        3,
+        "lost ones are no longer at work"
+    );
 }

@@ -1,8 +1,33 @@
 //! Notifications that nobody waits for: durable first, delivered at least once, buried with their reasons.
 
+mod bulk;
+mod disk;
+mod kills;
+mod told;
+
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
 
 use crate::host::{Host, Keys, wait_for};
+
+/// The database of a node, which may run.
+fn database(data: &Path) -> Connection {
+    Connection::open_with_flags(data.join("wharf.db"), OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap()
+}
+
+/// Whether the database is whole.
+fn assert_whole(data: &Path) {
+    let verdict: String = database(data).query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    assert_eq!(verdict, "ok");
+}
+
+/// Notifications of `acme` that are not handled, by what the command line says.
+fn left(host: &Host) -> Vec<Value> {
+    let list = |state| host.wharf(&["notifications", "list", "acme", "--state", state, "--limit", "1000"]);
+    ["queued", "running", "dead"].into_iter().flat_map(|state| list(state).as_array().unwrap().clone()).collect()
+}
 
 fn cancellation(document: u64) -> Value {
     json!({ "eventType": "document.cancellation", "entityTypeID": 2, "entityID": document })
@@ -128,6 +153,52 @@ fn a_refusal_is_not_tried_again_and_a_wish_for_later_is() {
     let due = host.wharf(&["notifications", "show", &id]);
     let (ended, due) = (due["history"][0]["ended"].as_i64().unwrap(), due["due"].as_i64().unwrap());
     assert!((6_000..=8_000).contains(&(due - ended)), "chaos asks for 7 s, it got {} ms", due - ended);
+}
+
+#[test]
+fn a_wish_for_later_is_kept_within_what_is_configured() {
+    for (limit, pause) in [("longest-wish = \"2s\"", 2_000), ("shortest-wish = \"20s\"", 20_000)] {
+        let host = Host::with_config(&format!("[queue]\n{limit}\n"));
+        let keys = host.serving("acme", "chaos", &["behaviour=retry-later"]);
+        let (id, _) = accepted(&host, &keys, &cancellation(6));
+        wait_for("the first attempt", || history(&host, &id).first().is_some_and(|(_, result, _)| result == "retry"));
+        let note = host.wharf(&["notifications", "show", &id]);
+        let (ended, due) = (note["history"][0]["ended"].as_i64().unwrap(), note["due"].as_i64().unwrap());
+        assert_eq!(due - ended, pause, "chaos asks for 7 s: {note}");
+    }
+}
+
+#[test]
+fn an_open_breaker_and_a_swap_pause_what_is_queued_and_cost_it_no_attempt() {
+    let host = Host::with_config(
+        "[call]\ndrain = \"50ms\"\n[breaker]\nfaults = 1\nopen = \"2s\"\n[queue]\nschedule = [\"0s\", \"1h\"]\n",
+    );
+    let keys = host.serving("acme", "chaos", &["behaviour=trap"]);
+    let (first, _) = accepted(&host, &keys, &cancellation(1));
+    wait_for("the breaker to open", || host.log().contains("the breaker opened"));
+    let paused: Vec<String> = (2..6).map(|document| accepted(&host, &keys, &cancellation(document)).0).collect();
+    wait_for("somebody to have found the breaker open", || {
+        let now = host.wharf(&["notifications", "show", &paused[0]]);
+        now["due"].as_i64() > now["created"].as_i64()
+    });
+    for id in &paused {
+        assert_eq!(listed(&host, id, Some("queued")).map(|note| note["attempts"].clone()), Some(json!(0)));
+    }
+    host.deploy("acme", "chaos", &["behaviour=sleep", "sleep_ms=60000"]);
+    becomes(&host, &paused[0], "running");
+    host.deploy("acme", "chaos", &["behaviour=answer"]);
+    for id in &paused {
+        assert_eq!(becomes(&host, id, "done")["attempts"], 1);
+        let attempts = history(&host, id);
+        let (last, before) = attempts.split_last().unwrap();
+        assert_eq!(last.1, "done");
+        assert!(
+            before.iter().all(|(_, result, reason)| result == "interrupted" && reason.contains("call.drain")),
+            "{attempts:?}"
+        );
+    }
+    assert!(history(&host, &paused[0]).len() > 1, "it was under way when it was swapped");
+    assert_eq!(listed(&host, &first, Some("queued")).map(|note| note["attempts"].clone()), Some(json!(1)));
 }
 
 #[test]

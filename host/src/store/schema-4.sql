@@ -1,0 +1,39 @@
+-- Version 4: how much is in the queue of each channel, told without counting, and whose turn it is behind a long queue.
+
+-- Rows of event by their state; deaths = how often one died. Kept by triggers, so that no transition can forget it.
+CREATE TABLE queue_usage (
+    channel  TEXT PRIMARY KEY REFERENCES channel ON DELETE CASCADE,
+    queued   INTEGER NOT NULL,
+    running  INTEGER NOT NULL,
+    dead     INTEGER NOT NULL,
+    deaths   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO queue_usage (channel, queued, running, dead, deaths)
+    SELECT channel, sum(state = 'queued'), sum(state = 'running'), sum(state = 'dead'), sum(state = 'dead')
+    FROM event GROUP BY channel;
+CREATE TRIGGER event_added AFTER INSERT ON event BEGIN
+    INSERT INTO queue_usage (channel, queued, running, dead, deaths)
+        VALUES (NEW.channel, NEW.state = 'queued', NEW.state = 'running', NEW.state = 'dead', 0)
+        ON CONFLICT (channel) DO UPDATE
+        SET queued = queued + excluded.queued, running = running + excluded.running, dead = dead + excluded.dead;
+END;
+CREATE TRIGGER event_moved AFTER UPDATE OF state ON event WHEN OLD.state <> NEW.state BEGIN
+    UPDATE queue_usage SET
+        queued = queued + (NEW.state = 'queued') - (OLD.state = 'queued'),
+        running = running + (NEW.state = 'running') - (OLD.state = 'running'),
+        dead = dead + (NEW.state = 'dead') - (OLD.state = 'dead'),
+        deaths = deaths + (NEW.state = 'dead')
+        WHERE channel = NEW.channel;
+END;
+CREATE TRIGGER event_removed AFTER DELETE ON event BEGIN
+    UPDATE queue_usage SET
+        queued = queued - (OLD.state = 'queued'),
+        running = running - (OLD.state = 'running'),
+        dead = dead - (OLD.state = 'dead')
+        WHERE channel = OLD.channel;
+END;
+
+-- With the type, because a type may rest while another goes on.
+DROP INDEX event_due;
+CREATE INDEX event_due ON event (due, seq, channel, event_type) WHERE waits = 0 AND state IN ('queued', 'running');
+CREATE INDEX event_turn ON event (channel, event_type, due, seq) WHERE waits = 0 AND state IN ('queued', 'running');
