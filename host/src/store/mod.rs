@@ -48,8 +48,8 @@ pub use outbound::OutboundRecord;
 pub use queue::{Attempt, Enqueued, Event, Leased, QueueDepth, QueuedEvent};
 pub use records::{
     By, Canary, Change, Changes, Channel, Desired, DesiredChannel, Digest, Expected, Grants, KeyKind, KeyRecord,
-    LimitOverrides, Mode, Move, NewChannel, PreflightMark, Receipt, Release, ReleaseSpec, Role, SecretRef,
-    SecretVersion, Share, State, Swapped, Timestamp, TokenRecord, Watch,
+    LimitOverrides, Mode, Move, NewChannel, PlatformGrant, PreflightMark, Receipt, Release, ReleaseSpec, Role,
+    SecretRef, SecretVersion, Share, State, Swapped, Timestamp, TokenRecord, Watch,
 };
 pub use secrets::SecretName;
 

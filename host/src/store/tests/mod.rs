@@ -48,7 +48,7 @@ fn spec(digest: Digest) -> ReleaseSpec {
         digest,
         config: [("currency".to_owned(), "EUR".to_owned())].into(),
         secrets: vec!["api-key@latest".parse().unwrap()],
-        grants: Grants { hosts: vec!["api.example.com".into()], key_value: true },
+        grants: Grants { hosts: vec!["api.example.com".into()], key_value: true, platform: None },
         limits: LimitOverrides { deadline_ms: Some(500), ..LimitOverrides::default() },
         platform_origin: None,
         author: "ann".into(),
