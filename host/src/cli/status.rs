@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::client::Client;
 use super::output::{Output, field, rows, short_digest, table, time};
-use super::{Done, Server};
+use super::{Done, Server, deltas};
 
 #[derive(Debug, Args)]
 #[command(
@@ -87,6 +87,9 @@ fn news(status: &Value) -> Vec<String> {
         news.push(format!(
             "{name}: release {release} comes close to its limit of {limit}: {over} of {calls} calls used more than 80 % of it (wharf channel show {name})"
         ));
+    }
+    if !status["deltas"].is_null() {
+        news.push(format!("{name}: deltas {}", deltas::shown(&status["deltas"])));
     }
     let returned = &status["returned"];
     if !returned.is_null() {

@@ -152,7 +152,16 @@ impl Config {
         ranges.plain("queue.workers", queue.workers, 1..=1000);
         ranges.plain("queue.workers-per-channel", queue.workers_per_channel, 1..=1000);
         ranges.time("queue.dedupe", queue.dedupe, Duration::ZERO..=30 * DAY);
+        ranges.time("queue.delta-dedupe", queue.delta_dedupe, Duration::ZERO..=30 * DAY);
         ranges.time("queue.keep-dead", queue.keep_dead, HOUR..=3650 * DAY);
+        let deltas = &self.deltas;
+        ranges.time("deltas.every", deltas.every, 100 * MS..=DAY);
+        ranges.plain("deltas.concurrent", deltas.concurrent, 1..=1000);
+        ranges.time("deltas.time", deltas.time, 100 * MS..=10 * MINUTE);
+        ranges.plain("deltas.pages", deltas.pages, 1..=10_000);
+        ranges.plain("deltas.items", deltas.items, 1..=10_000);
+        ranges.time("deltas.longest-pause", deltas.longest_pause, 100 * MS..=DAY);
+        ranges.plain("notification.delta-cursor's length", self.notification.delta_cursor.len(), 1..=100);
     }
 }
 

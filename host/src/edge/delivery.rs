@@ -180,7 +180,7 @@ fn fate(edge: &Edge, leased: &Leased, fault: &Fault) -> Fate {
 }
 
 /// Varies a pause by up to this share, so that what failed together does not come back together.
-fn jittered(pause: Duration, share: f64) -> Duration {
+pub(super) fn jittered(pause: Duration, share: f64) -> Duration {
     let mut byte = [0_u8; 1];
     let _ = getrandom::fill(&mut byte);
     let swing = f64::from(byte[0]) / 127.5 - 1.0;

@@ -12,7 +12,7 @@ use wharf_protocol::notification::{EventKind, Notification, Reply};
 
 use super::origin::Arrival;
 use super::problem::Problem;
-use super::{Edge, Outcome, Ticket, body, reply, source};
+use super::{Edge, Outcome, Ticket, body, deltas, reply, source};
 use crate::call;
 use crate::config::{self, OnFailure};
 use crate::guest::Abandoned;
@@ -97,6 +97,11 @@ async fn accept(
     let mut ticket =
         Ticket::new(Arc::clone(channel), Work::notification(kind), notification.event_type.as_str(), arrival);
     ticket.count().map_err(|fault| Problem::of_fault(&fault, false))?;
+    let at = Timestamp::now();
+    let same = channel
+        .deltas
+        .pause
+        .map(|_| store::Same { digest: deltas::same(notification), since: at.before(edge.config.queue.delta_dedupe) });
     let event = store::Event {
         channel: channel.name.to_string(),
         event_type: notification.event_type.to_string(),
@@ -104,7 +109,8 @@ async fn accept(
         entity_id: notification.entity_id,
         body: String::from_utf8_lossy(json).into_owned(),
         dedupe: Digest::of(json),
-        at: Timestamp::now(),
+        same,
+        at,
     };
     let queued = edge.store.enqueue(event, edge.config.queue.dedupe).await.map_err(|error| {
         tracing::error!(channel = %channel.name, %error, "a notification could not be stored");

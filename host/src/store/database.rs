@@ -14,7 +14,12 @@ use super::StoreError;
 const OLDEST_SQLITE: i32 = 3_051_003;
 
 /// One file for each version of the schema; a database at version N still needs those from N on.
-const MIGRATIONS: [&str; 3] = [include_str!("schema.sql"), include_str!("schema-2.sql"), include_str!("schema-3.sql")];
+const MIGRATIONS: [&str; 4] = [
+    include_str!("schema.sql"),
+    include_str!("schema-2.sql"),
+    include_str!("schema-3.sql"),
+    include_str!("schema-4.sql"),
+];
 
 const FILE: &str = "wharf.db";
 

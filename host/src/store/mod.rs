@@ -45,7 +45,9 @@ pub use journal::{CallRecord, LogLine, LoggedLine, Trace, Used};
 pub use keys::{generate_key, new_id};
 pub use keyvalue::{Quota, Usage, incremented};
 pub use outbound::OutboundRecord;
-pub use queue::{Attempt, Enqueued, Event, Leased, QueueDepth, QueuedEvent};
+pub use queue::{
+    Attempt, Delta, DeltaPage, DeltaPosition, DeltasTaken, Enqueued, Event, Leased, QueueDepth, QueuedEvent, Same,
+};
 pub use records::{
     By, Canary, Change, Changes, Channel, Desired, DesiredChannel, Digest, Expected, Grants, KeyKind, KeyRecord,
     LimitOverrides, Mode, Move, NewChannel, PlatformGrant, PreflightMark, Receipt, Release, ReleaseSpec, Role,
@@ -89,7 +91,7 @@ impl From<&Config> for Retention {
             calls: config.journal.calls,
             log_lines: config.journal.log_lines,
             outbound: config.journal.outbound,
-            done: config.queue.dedupe,
+            done: config.queue.dedupe.max(config.queue.delta_dedupe),
             dead: config.queue.keep_dead,
         }
     }

@@ -1,6 +1,7 @@
 //! The queue of notifications that nobody waits for: durable before it is acknowledged, leased to a worker, tried again
 //! on a schedule that the worker knows, dead in the end. Events of one entity are handled one after the other.
 
+mod deltas;
 mod events;
 mod order;
 mod steps;
@@ -16,7 +17,8 @@ use super::{State, Store, StoreError, Timestamp};
 
 use order::Place;
 
-pub use events::{Attempt, Enqueued, Event, Leased, QueueDepth, QueuedEvent};
+pub use deltas::{Delta, DeltaPage, DeltaPosition, DeltasTaken};
+pub use events::{Attempt, Enqueued, Event, Leased, QueueDepth, QueuedEvent, Same};
 pub(super) use steps::{end_leases, prune};
 
 const COLUMNS: &str = "id, channel, event_type, entity_type_id, entity_id, state, waits, attempts, created, due, ended";

@@ -1,6 +1,7 @@
 //! The store through its own doors, one file per subject.
 
 mod components;
+mod deltas;
 mod desired;
 mod durability;
 mod journal;
