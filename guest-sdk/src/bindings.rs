@@ -35,6 +35,7 @@ pub mod shared {
             package wharf:sdk-shared;
             world shared {
                 import wharf:channel/host@0.1.0;
+                import wharf:channel/platform@0.1.0;
                 import wharf:channel/call@0.1.0;
                 import wharf:channel/reports@0.1.0;
                 import wharf:channel/notices@0.1.0;
@@ -69,6 +70,7 @@ macro_rules! interface {
                 additional_type_attributes: { $($defaults)* },
                 with: {
                     "wharf:channel/host@0.1.0": crate::bindings::shared::wharf::channel::host,
+                    "wharf:channel/platform@0.1.0": crate::bindings::shared::wharf::channel::platform,
                     "wharf:channel/call@0.1.0": crate::channel::call,
                     $shared_name: crate::bindings::shared::wharf::channel::$shared,
                     "wasi:config/store@0.2.0-rc.1": crate::bindings::wasi::wasi::config::store,

@@ -27,7 +27,7 @@ pub enum Error {
 /// # Errors
 /// [`Error::Unavailable`].
 pub fn get(key: &str) -> Result<Option<String>, Error> {
-    crate::platform::config_get(key).map_err(Error::Unavailable)
+    crate::below::config_get(key).map_err(Error::Unavailable)
 }
 
 /// Every setting of the release.
@@ -35,7 +35,7 @@ pub fn get(key: &str) -> Result<Option<String>, Error> {
 /// # Errors
 /// [`Error::Unavailable`].
 pub fn all() -> Result<BTreeMap<String, String>, Error> {
-    Ok(crate::platform::config_all().map_err(Error::Unavailable)?.into_iter().collect())
+    Ok(crate::below::config_all().map_err(Error::Unavailable)?.into_iter().collect())
 }
 
 /// The value of a setting as a number, a [`Decimal`](crate::Decimal) or whatever else can be read from text.

@@ -45,6 +45,15 @@ impl From<crate::http::Error> for Failure {
     }
 }
 
+impl From<crate::platform::Error> for Failure {
+    fn from(error: crate::platform::Error) -> Self {
+        match error {
+            crate::platform::Error::Timeout | crate::platform::Error::Unreachable(_) => Self::RetryLater(None),
+            other => Self::internal(other),
+        }
+    }
+}
+
 impl From<serde_json::Error> for Failure {
     fn from(error: serde_json::Error) -> Self {
         Self::internal(error)

@@ -128,7 +128,7 @@ impl Request {
         if let Some(reason) = self.invalid {
             return Err(Error::Invalid(reason));
         }
-        crate::platform::http_send(&self)
+        crate::below::http_send(&self)
     }
 }
 

@@ -3,7 +3,7 @@
 //! Every write is a durable commit when it returns, so write once for a call: [`set_many`] for several keys,
 //! [`update`] for one key that two calls may change at the same time.
 
-use crate::platform;
+use crate::below;
 use serde::{Serialize, de::DeserializeOwned};
 
 /// How often [`update`] tries before it gives up.
@@ -39,7 +39,7 @@ pub enum Error {
 /// # Errors
 /// [`Error::Denied`], [`Error::Store`].
 pub fn get(key: &str) -> Result<Option<Vec<u8>>, Error> {
-    platform::kv_get(key)
+    below::kv_get(key)
 }
 
 /// Stores a value, over an older one if there is one.
@@ -47,7 +47,7 @@ pub fn get(key: &str) -> Result<Option<Vec<u8>>, Error> {
 /// # Errors
 /// [`Error::Denied`], [`Error::Store`].
 pub fn set(key: &str, value: impl AsRef<[u8]>) -> Result<(), Error> {
-    platform::kv_set(key, value.as_ref())
+    below::kv_set(key, value.as_ref())
 }
 
 /// Removes a key; a missing key is no error.
@@ -55,7 +55,7 @@ pub fn set(key: &str, value: impl AsRef<[u8]>) -> Result<(), Error> {
 /// # Errors
 /// [`Error::Denied`], [`Error::Store`].
 pub fn delete(key: &str) -> Result<(), Error> {
-    platform::kv_delete(key)
+    below::kv_delete(key)
 }
 
 /// Whether a key has a value.
@@ -63,7 +63,7 @@ pub fn delete(key: &str) -> Result<(), Error> {
 /// # Errors
 /// [`Error::Denied`], [`Error::Store`].
 pub fn exists(key: &str) -> Result<bool, Error> {
-    platform::kv_exists(key)
+    below::kv_exists(key)
 }
 
 /// All keys in ascending order. Costs a call to the host for each page of them.
@@ -74,7 +74,7 @@ pub fn keys() -> Result<Vec<String>, Error> {
     let mut keys = Vec::new();
     let mut cursor = None;
     loop {
-        let (page, next) = platform::kv_keys(cursor.as_deref())?;
+        let (page, next) = below::kv_keys(cursor.as_deref())?;
         keys.extend(page);
         if next.is_none() {
             return Ok(keys);
@@ -91,7 +91,7 @@ pub fn get_many<K: AsRef<str>>(keys: &[K]) -> Result<Vec<Option<Vec<u8>>>, Error
     if keys.is_empty() {
         return Ok(Vec::new());
     }
-    platform::kv_get_many(&owned(keys))
+    below::kv_get_many(&owned(keys))
 }
 
 /// Stores several values in one commit: all of them or none.
@@ -102,7 +102,7 @@ pub fn set_many(pairs: &[(String, Vec<u8>)]) -> Result<(), Error> {
     if pairs.is_empty() {
         return Ok(());
     }
-    platform::kv_set_many(pairs)
+    below::kv_set_many(pairs)
 }
 
 /// Removes several keys in one commit.
@@ -113,7 +113,7 @@ pub fn delete_many<K: AsRef<str>>(keys: &[K]) -> Result<(), Error> {
     if keys.is_empty() {
         return Ok(());
     }
-    platform::kv_delete_many(&owned(keys))
+    below::kv_delete_many(&owned(keys))
 }
 
 /// Adds to a number and gives the sum; a missing key counts as 0. Two calls at once both count.
@@ -121,7 +121,7 @@ pub fn delete_many<K: AsRef<str>>(keys: &[K]) -> Result<(), Error> {
 /// # Errors
 /// [`Error::Denied`]; [`Error::Store`], also if the key holds something else than a number.
 pub fn increment(key: &str, delta: i64) -> Result<i64, Error> {
-    platform::kv_increment(key, delta)
+    below::kv_increment(key, delta)
 }
 
 /// The value under a key, read as JSON; `None` when there is none.
@@ -173,7 +173,7 @@ fn owned<K: AsRef<str>>(keys: &[K]) -> Vec<String> {
 }
 
 fn try_update<R>(key: &str, mut change: impl FnMut(&mut Option<Vec<u8>>) -> Result<R, Error>) -> Result<R, Error> {
-    let mut seen = platform::Cas::new(key)?;
+    let mut seen = below::Cas::new(key)?;
     for _ in 0..UPDATE_ATTEMPTS {
         let old = seen.current()?;
         let mut new = old.clone();

@@ -55,7 +55,7 @@
 //!
 //! An answer that the platform shall see as a refusal is an `error` [event](reports::Event) or a
 //! [verdict](notices::Verdict): the call as such went well. [`Failure`] is for calls that have no answer. `?` turns the
-//! errors of [`kv`], [`config`] and [`http`] into failures. A panic ends the call; its text is in the channel's log.
+//! errors of [`kv`], [`config`], [`http`] and [`platform`] into failures. A panic ends the call; its text is in the channel's log.
 //!
 //! # Memory
 //!
@@ -65,6 +65,7 @@
 
 #[cfg(all(target_arch = "wasm32", feature = "bump-alloc"))]
 mod alloc;
+mod below;
 #[doc(hidden)]
 pub mod bindings;
 mod channel;
@@ -76,7 +77,7 @@ pub mod host;
 pub mod http;
 pub mod kv;
 pub mod log;
-mod platform;
+pub mod platform;
 pub mod secrets;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;

@@ -23,7 +23,7 @@ pub enum Level {
 
 /// Writes a line. `context` names the part of the plugin that speaks; it may be empty.
 pub fn write(level: Level, context: &str, message: impl Display) {
-    crate::platform::log(level, context, &message.to_string());
+    crate::below::log(level, context, &message.to_string());
 }
 
 /// For the one who looks for a fault.

@@ -17,6 +17,7 @@ use crate::CallContext;
 use crate::http::{Error as HttpError, Request, Response};
 use crate::kv::Error;
 use crate::log::Level;
+use crate::platform;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::mem;
@@ -30,7 +31,7 @@ pub const MAX_KEY: usize = 1024;
 pub const MAX_VALUE: usize = 64 << 10;
 /// The most keys in the store.
 pub const MAX_KEYS: usize = 10_000;
-/// The most HTTP requests in one call; further ones are denied.
+/// The most HTTP requests in one call, those to the platform among them; further ones are denied.
 pub const MAX_REQUESTS: usize = 16;
 /// The most lines that are kept of one call's log; further ones are dropped.
 pub const MAX_LOG_LINES: usize = 500;
@@ -62,6 +63,9 @@ pub(crate) struct World {
     pub deadline: u64,
     pub answers: BTreeMap<String, Result<Response, HttpError>>,
     pub requests: Vec<Request>,
+    /// Answers of the platform's API, and what it was asked.
+    pub said: BTreeMap<String, Result<platform::Response, platform::Error>>,
+    pub asked: Vec<platform::Request>,
     pub logs: Vec<LogLine>,
     /// Where the present call's requests and lines begin.
     pub call_begins: (usize, usize),
@@ -107,7 +111,7 @@ impl World {
 
     /// Whether the call may send one more request.
     pub(crate) fn may_send(&self) -> bool {
-        self.requests.len() - self.call_begins.0 < MAX_REQUESTS
+        self.requests.len() + self.asked.len() - self.call_begins.0 < MAX_REQUESTS
     }
 
     pub(crate) fn meddle(&mut self, key: &str) {
@@ -196,6 +200,26 @@ impl Fake {
         })
     }
 
+    /// Prepares the platform's answer to a request, named as `GET api/externals/v1/projects?storeID=3`: without the base URL
+    /// and a slash before it, the query as it was given. Requests without one are denied.
+    #[must_use]
+    pub fn platform(self, request: impl Into<String>, status: u16, body: impl Into<String>) -> Self {
+        let body = body.into();
+        self.platform_result(request, Ok(platform::Response { status, body }))
+    }
+
+    /// Prepares an answer of the platform, or a failure.
+    #[must_use]
+    pub fn platform_result(
+        self,
+        request: impl Into<String>,
+        result: Result<platform::Response, platform::Error>,
+    ) -> Self {
+        self.with(|world| {
+            world.said.insert(request.into(), result);
+        })
+    }
+
     /// What [`host::raw_request`](crate::host::raw_request) gives.
     #[must_use]
     pub fn raw_request(self, body: impl Into<String>) -> Self {
@@ -221,7 +245,7 @@ impl Fake {
             }
         }
         assert!(WORLD.with_borrow(Option::is_none), "a fake is running on this thread already");
-        self.world.call_begins = (self.world.requests.len(), self.world.logs.len());
+        self.world.call_begins = (self.world.requests.len() + self.world.asked.len(), self.world.logs.len());
         WORLD.set(Some(mem::take(&mut self.world)));
         let _back = Back(&mut self.world);
         call()
@@ -237,6 +261,12 @@ impl Fake {
     #[must_use]
     pub fn requests(&self) -> &[Request] {
         &self.world.requests
+    }
+
+    /// The requests that were sent to the platform's API, in their order.
+    #[must_use]
+    pub fn platform_requests(&self) -> &[platform::Request] {
+        &self.world.asked
     }
 
     /// The value under a key, as text.

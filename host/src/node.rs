@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::control::{self, Control};
-use crate::edge::{Delivery, Edge};
+use crate::edge::{Delivery, Deltas, Edge};
 use crate::guest::{self, Plugins};
 use crate::listen::{self, Certificates, Files, Stop};
 use crate::process;
@@ -129,6 +129,7 @@ impl Node {
         let admin = control::serve(Arc::clone(&self.control), admin_listener, admin_tls, admin_stop.clone());
         let admin = admins.spawn(admin);
         let delivery = workers.spawn(Delivery::new(Arc::clone(&self.edge)).run(background.clone()));
+        let deltas = workers.spawn(Deltas::new(Arc::clone(&self.edge)).run(background.clone()));
         let edge = workers.spawn(Arc::clone(&self.edge).serve(edge_listener, edge_tls));
         admins.block_on(async {
             signals.next().await;
@@ -139,7 +140,7 @@ impl Node {
             let orderly = async {
                 tokio::time::sleep(lame_duck).await;
                 self.edge.stop().close();
-                let _ = tokio::join!(edge, delivery);
+                let _ = tokio::join!(edge, delivery, deltas);
                 // Those whose callers went away meanwhile: what they have begun to change, they finish.
                 if !self.control.runtime().is_done_within(drain).await {
                     tracing::warn!(?drain, "stopped with calls still under way");

@@ -27,7 +27,7 @@ macro_rules! interface {
         impl<T: $trait> crate::bindings::$module::exports::wharf::channel::$module::Guest for T {
             $(
                 fn $name(context: crate::CallContext $(, $arg: $type)?) -> Result<$answer, crate::Failure> {
-                    crate::platform::enter();
+                    crate::below::enter();
                     <T as $trait>::$name(&context $(, $arg)?)
                 }
             )*

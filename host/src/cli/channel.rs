@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::client::{Client, part};
+use super::deltas::{self, Deltas};
 use super::output::{Output, field, rows, short_digest, table, text, time};
 use super::{Done, Failure, Server};
 use crate::config::{FailureMode, Limit};
@@ -74,6 +75,8 @@ pub(super) struct Set {
     #[arg(long, value_name = "http|events|node", value_parser = failure_mode)]
     failure_mode: Option<FailureModeFlag>,
     #[command(flatten)]
+    deltas: Deltas,
+    #[command(flatten)]
     watch: WatchFlags,
     #[command(flatten)]
     server: Server,
@@ -128,7 +131,7 @@ struct WatchFlags {
     usual_watch: bool,
 }
 
-fn on_or_off(text: &str) -> Result<bool, &'static str> {
+pub(super) fn on_or_off(text: &str) -> Result<bool, &'static str> {
     match text {
         "on" => Ok(true),
         "off" => Ok(false),
@@ -228,6 +231,9 @@ impl Set {
         if let Some(FailureModeFlag(mode)) = self.failure_mode {
             wish["failure_mode"] = json!(mode);
         }
+        if let Some(deltas) = self.deltas.wish() {
+            wish["deltas"] = deltas;
+        }
         let watched = self.watch.usual_watch || self.watch.said() != Watch::default();
         if wish == json!({}) && !watched {
             return Err(Failure::Usage("say what to change; `wharf channel set --help` lists it".to_owned()));
@@ -280,7 +286,7 @@ fn list(channels: &Value) -> String {
 fn show(channel: &Value) -> String {
     let keys = rows(&channel["keys"], |key| [field(key, "kind"), time(key, "created"), time(key, "expires")]);
     format!(
-        "channel   {}\nmode      {}\nhosts     {}\nrelease   {} (before: {})\ncanary    {}\nwatch     {}\nfailures  {}\ndigest    {}\ncreated   {}\n\n{}\n\n{}",
+        "channel   {}\nmode      {}\nhosts     {}\nrelease   {} (before: {})\ncanary    {}\nwatch     {}\nfailures  {}\ndeltas    {}\ndigest    {}\ncreated   {}\n\n{}\n\n{}",
         field(channel, "channel"),
         field(channel, "mode"),
         field(channel, "hosts"),
@@ -289,6 +295,7 @@ fn show(channel: &Value) -> String {
         canary(channel),
         watch(&channel["watch"]),
         channel["failure_mode"].as_str().unwrap_or("as configured for the node"),
+        deltas::shown(&channel["deltas"]),
         text(&channel["digest"]),
         time(channel, "created"),
         table(["KEY", "CREATED", "VALID UNTIL"], &keys, "it has no keys"),

@@ -63,7 +63,7 @@ impl Check {
         let manifest = Manifest::find(self.manifest.as_deref(), &self.file)?;
         let spec = manifest.map(|manifest| manifest.spec).unwrap_or_default();
         let grants = spec.grants();
-        spec.check().map_err(|error| Failure::Failed(error.to_string()))?;
+        spec.check(&config).map_err(|error| Failure::Failed(error.to_string()))?;
         let report =
             admission::admit(&config, &component, &grants).map_err(|error| Failure::Failed(error.to_string()))?;
         let digest = Digest::of(&component);

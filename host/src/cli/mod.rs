@@ -5,6 +5,7 @@ mod activate;
 mod breaker;
 mod channel;
 mod client;
+mod deltas;
 mod deploy;
 mod diff;
 mod journal;

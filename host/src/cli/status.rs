@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::client::Client;
 use super::output::{Output, field, rows, short_digest, table, time};
-use super::{Done, Server};
+use super::{Done, Server, deltas};
 use crate::config::Size;
 
 #[derive(Debug, Args)]
@@ -108,6 +108,9 @@ fn news(status: &Value) -> Vec<String> {
     if queue["dead"].as_u64().is_some_and(|dead| dead > 0) {
         let dead = field(queue, "dead");
         news.push(format!("{name}: {dead} dead notifications (wharf notifications list {name} --state dead)"));
+    }
+    if !status["deltas"].is_null() {
+        news.push(format!("{name}: deltas {}", deltas::shown(&status["deltas"])));
     }
     let returned = &status["returned"];
     if !returned.is_null() {

@@ -21,8 +21,8 @@ use serde::{Deserialize, Serialize};
 pub use limits::{Limit, Unit};
 pub use load::{ConfigError, ConfigErrors};
 pub use sections::{
-    Admin, Breaker, Call, Compile, Edge, ErrorLevels, FailureMode, Guest, Journal, KeyValue, Notification, OnFailure,
-    Outbound, PaymentStatus, PostMessages, Preflight, Process, Queue, Release, Sdk, Tls,
+    Admin, Breaker, Call, Compile, Deltas, Edge, ErrorLevels, FailureMode, Guest, Journal, KeyValue, Notification,
+    OnFailure, Outbound, PaymentStatus, PostMessages, Preflight, Process, Queue, Release, Sdk, Tls,
 };
 pub use values::Size;
 
@@ -59,6 +59,8 @@ pub struct Config {
     pub journal: Journal,
     /// Asynchronous notifications.
     pub queue: Queue,
+    /// The platform's list of notifications.
+    pub deltas: Deltas,
     /// The process itself.
     pub process: Process,
     /// Wording of answers to SDK interactions.

@@ -152,10 +152,19 @@ impl Config {
         ranges.plain("queue.workers", queue.workers, 1..=1000);
         ranges.plain("queue.workers-per-channel", queue.workers_per_channel, 1..=1000);
         ranges.time("queue.dedupe", queue.dedupe, Duration::ZERO..=30 * DAY);
+        ranges.time("queue.delta-dedupe", queue.delta_dedupe, Duration::ZERO..=30 * DAY);
         ranges.time("queue.keep-dead", queue.keep_dead, HOUR..=3650 * DAY);
         ranges.time("queue.shortest-wish", queue.shortest_wish, MS..=HOUR);
         ranges.time("queue.longest-wish", queue.longest_wish, queue.shortest_wish..=30 * DAY);
         ranges.plain("queue.least-free-disk", queue.least_free_disk, Size(0)..=Size::mib(1 << 30));
+        let deltas = &self.deltas;
+        ranges.time("deltas.every", deltas.every, 100 * MS..=DAY);
+        ranges.plain("deltas.concurrent", deltas.concurrent, 1..=1000);
+        ranges.time("deltas.time", deltas.time, 100 * MS..=10 * MINUTE);
+        ranges.plain("deltas.pages", deltas.pages, 1..=10_000);
+        ranges.plain("deltas.items", deltas.items, 1..=10_000);
+        ranges.time("deltas.longest-pause", deltas.longest_pause, 100 * MS..=DAY);
+        ranges.plain("notification.delta-cursor's length", self.notification.delta_cursor.len(), 1..=100);
     }
 }
 

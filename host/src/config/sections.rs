@@ -319,6 +319,9 @@ pub struct Queue {
     /// The same notification within this time is taken once.
     #[serde(with = "values::time")]
     pub dedupe: Duration,
+    /// A webhook and an item of the platform's list within this time are one.
+    #[serde(with = "values::time")]
+    pub delta_dedupe: Duration,
     /// Life of a dead notification.
     #[serde(with = "values::time")]
     pub keep_dead: Duration,
@@ -330,6 +333,27 @@ pub struct Queue {
     pub longest_wish: Duration,
     /// Room on the disk below which no notification is taken that nobody waits for.
     pub least_free_disk: Size,
+}
+
+/// `[deltas]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Deltas {
+    /// Pause between two looks at a channel's list.
+    #[serde(with = "values::time")]
+    pub every: Duration,
+    /// Channels at the same time.
+    pub concurrent: usize,
+    /// Time for one request.
+    #[serde(with = "values::time")]
+    pub time: Duration,
+    /// Requests of one look.
+    pub pages: u32,
+    /// Notifications that are taken at once.
+    pub items: usize,
+    /// Longest pause after failures.
+    #[serde(with = "values::time")]
+    pub longest_pause: Duration,
 }
 
 /// `[process]`
@@ -393,6 +417,8 @@ pub struct Notification {
     pub payment_status: PaymentStatus,
     /// Messages of a payment page.
     pub post_message: PostMessages,
+    /// The member of an item of the platform's list that has its cursor.
+    pub delta_cursor: String,
     /// What a failed validation does to the user.
     #[serde(deserialize_with = "values::on_failure")]
     pub on_failure: OnFailure,

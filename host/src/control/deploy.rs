@@ -79,7 +79,7 @@ impl Control {
 
     async fn deploy_all(self: &Arc<Self>, candidate: Candidate) -> Result<Deployed, ControlError> {
         let Candidate { channel, component, spec, author } = candidate;
-        spec.check()?;
+        spec.check(&self.config)?;
         let found = self.store.channel(&channel)?.ok_or_else(|| StoreError::NoChannel(channel.clone()))?;
         let mut clock = Clock(Instant::now());
         let mut timings = Timings::default();

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::Control;
 use crate::config::Limit;
 use crate::guest::admission::Outline;
-use crate::store::{Digest, ReleaseSpec, StoreError};
+use crate::store::{Digest, Grants, PlatformGrant, ReleaseSpec, StoreError};
 
 /// One of the two that are compared.
 #[derive(Debug)]
@@ -62,6 +62,8 @@ pub enum What {
     Host,
     /// Whether it may use the key-value store.
     KeyValue,
+    /// The platform's API: its base URL, and the header and the value of the credential.
+    Platform,
     /// A secret that it may use, and in which version.
     Secret,
     /// A limit of its own.
@@ -86,8 +88,10 @@ pub fn diff(a: &Side<'_>, b: &Side<'_>) -> Diff {
     let ReleaseSpec { digest: _, config, secrets, grants, limits, platform_origin, author, note, preflight } = a.spec;
     let then = b.spec;
     changes.entries(What::Config, config, &then.config);
-    changes.names(What::Host, &grants.hosts, &then.grants.hosts);
-    changes.value(What::KeyValue, Some(granted(grants.key_value)), Some(granted(then.grants.key_value)));
+    let Grants { hosts, key_value, platform } = grants;
+    changes.names(What::Host, hosts, &then.grants.hosts);
+    changes.value(What::KeyValue, Some(granted(*key_value)), Some(granted(then.grants.key_value)));
+    changes.entries(What::Platform, &parts(platform.as_ref()), &parts(then.grants.platform.as_ref()));
     changes.entries(What::Secret, &versions(secrets), &versions(&then.secrets));
     for limit in Limit::ALL {
         let [from, to] = [limits, &then.limits].map(|limits| limits.get(limit).map(|value| limit.show(value)));
@@ -98,6 +102,15 @@ pub fn diff(a: &Side<'_>, b: &Side<'_>) -> Diff {
     changes.value(What::Author, Some(author), Some(&then.author));
     changes.value(What::Note, told(note), told(&then.note));
     Diff { from: a.release, to: b.release, changes: changes.0 }
+}
+
+/// As a manifest names them.
+fn parts(platform: Option<&PlatformGrant>) -> BTreeMap<String, String> {
+    let named = |PlatformGrant { base_url, header, value }: &PlatformGrant| {
+        [("base-url", base_url), ("header", header), ("value", value)]
+            .map(|(name, text)| (name.to_owned(), text.clone()))
+    };
+    platform.map(named).into_iter().flatten().collect()
 }
 
 fn granted(yes: bool) -> &'static str {
@@ -252,13 +265,16 @@ mod tests {
     fn grants_limits_and_all_the_rest_are_compared() {
         let a = json!({"grants": {"hosts": ["a.b", "c.d"], "key_value": true}, "limits": {"memory": 1 << 20}});
         let b = json!({
-            "grants": {"hosts": ["c.d", "e.f"]}, "limits": {"deadline_ms": 1500, "in_flight": 2, "log_bytes": 2048},
+            "grants": {"hosts": ["c.d", "e.f"], "platform": {"base_url": "https://g.h/", "value": "{{secret:K}}"}}, "limits": {"deadline_ms": 1500, "in_flight": 2, "log_bytes": 2048},
             "platform_origin": "https://x.y", "author": "bob", "note": "why",
         });
         let expected = [
             "host a.b  -",
             "host e.f - ",
             "key-value - granted not granted",
+            "platform base-url - https://g.h/",
+            "platform header - authorization",
+            "platform value - {{secret:K}}",
             "limit memory 1MiB -",
             "limit deadline - 1s 500ms",
             "limit in-flight - 2",

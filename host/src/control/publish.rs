@@ -8,7 +8,7 @@ use super::spec;
 use super::{Control, ControlError};
 use crate::guest::{Lane, Limits};
 use crate::store::{self, DesiredChannel, Digest, LimitOverrides, StoreError, Timestamp};
-use crate::table::{Breakers, Canary, Channel, Headroom, Health, Keys, Release, Table, Traffic};
+use crate::table::{Breakers, Canary, Channel, Deltas, Headroom, Health, Keys, Release, Table, Traffic};
 
 /// How long a component that could not be loaded is left alone: trying may cost a whole compilation, and every change of
 /// any channel would wait for it.
@@ -125,6 +125,8 @@ impl Control {
         let lane = before.map_or_else(|| Arc::new(Lane::new(&limits)), |before| Arc::clone(&before.lane));
         lane.set(&limits);
         let notice = before.map_or_else(Arc::default, |before| Arc::clone(&before.notice));
+        let polling = before.map_or_else(Arc::default, |before| Arc::clone(&before.deltas.polling));
+        let deltas = Deltas { pause: channel.deltas_ms.map(Duration::from_millis), polling };
         let (mode, revision) = (channel.mode, channel.revision);
         Channel {
             name,
@@ -135,6 +137,7 @@ impl Control {
             lane,
             notice,
             failure_mode: channel.failure_mode.unwrap_or(self.config.sdk.failure_mode),
+            deltas,
             release,
             canary,
             revision,

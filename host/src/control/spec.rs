@@ -8,8 +8,10 @@ use tokio::sync::Semaphore;
 
 use super::{ControlError, SpecPreflight, limits, names};
 use crate::config::Config;
-use crate::guest::{Effects, Environment, HostPattern, Limits};
-use crate::store::{Digest, Grants, LimitOverrides, PreflightMark, ReleaseSpec, SecretRef, SecretVersion};
+use crate::guest::{Effects, Environment, HostPattern, Limits, PlatformApi};
+use crate::store::{
+    Digest, Grants, LimitOverrides, PlatformGrant, PreflightMark, ReleaseSpec, SecretRef, SecretVersion,
+};
 
 /// What a release is made of beside its component: the JSON that the API takes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,11 +65,13 @@ pub struct SpecGrants {
     pub hosts: Vec<String>,
     /// Its channel's key-value store. On unless it is turned off: nothing in it is anybody else's.
     pub key_value: bool,
+    /// The API of the notification platform, with the channel's credential; `[platform]` in a manifest.
+    pub platform: Option<PlatformGrant>,
 }
 
 impl Default for SpecGrants {
     fn default() -> Self {
-        Self { hosts: Vec::new(), key_value: true }
+        Self { hosts: Vec::new(), key_value: true, platform: None }
     }
 }
 
@@ -81,10 +85,14 @@ pub(super) fn check_length(name: &str, text: &str) -> Result<(), String> {
 }
 
 impl Spec {
-    /// Fails with everything that is not well-formed, in one sentence.
-    pub(crate) fn check(&self) -> Result<(), ControlError> {
+    /// Fails with everything that is not well-formed, or that this node does not allow, in one sentence.
+    pub(crate) fn check(&self, config: &Config) -> Result<(), ControlError> {
         let mut wrong = Vec::new();
         wrong.extend(read_hosts(&self.grants.hosts).err());
+        if let Some(platform) = &self.grants.platform {
+            let named = |name: &str| self.secret_refs().iter().any(|secret| secret.name == name);
+            wrong.extend(PlatformApi::mistakes(platform, config.outbound.allow_http, named));
+        }
         wrong.extend(self.secrets.iter().filter_map(|text| secret(text).err()).map(|error| error.to_string()));
         let mut names = BTreeSet::new();
         let twice = self.secret_refs().into_iter().filter(|secret| !names.insert(secret.name.clone()));
@@ -108,7 +116,8 @@ impl Spec {
     }
 
     pub(crate) fn grants(&self) -> Grants {
-        Grants { hosts: self.grants.hosts.clone(), key_value: self.grants.key_value }
+        let SpecGrants { hosts, key_value, platform } = self.grants.clone();
+        Grants { hosts, key_value, platform }
     }
 
     /// The secrets, those left out that are not well-formed.
@@ -140,6 +149,7 @@ pub(super) fn environment(channel: &Arc<str>, spec: &ReleaseSpec, limits: Limits
         config: spec.config.clone(),
         grants: spec.grants.clone(),
         hosts: read_hosts(&spec.grants.hosts).map_err(ControlError::Invalid)?,
+        platform: spec.grants.platform.as_ref().map(PlatformApi::read).transpose().map_err(ControlError::Invalid)?,
         secrets: spec.secrets.clone(),
         limits,
         effects: Effects::Live,
@@ -191,14 +201,31 @@ mod tests {
     #[test]
     fn every_mistake_is_told_at_once() {
         let spec = Spec {
-            grants: SpecGrants { hosts: vec!["https://a.b".to_owned()], key_value: true },
+            grants: SpecGrants {
+                hosts: vec!["https://a.b".to_owned()],
+                platform: Some(PlatformGrant {
+                    base_url: "http://a.b/".to_owned(),
+                    header: "host".to_owned(),
+                    value: "plain".to_owned(),
+                }),
+                ..SpecGrants::default()
+            },
             secrets: ["small", "TWICE@1", "TWICE@2"].map(str::to_owned).to_vec(),
             limits: LimitOverrides { memory: Some(0), ..LimitOverrides::default() },
             platform_origin: Some("app.example.com/x".to_owned()),
             ..Spec::default()
         };
-        let message = spec.check().unwrap_err().to_string();
-        for part in ["https://a.b", "small", "TWICE is named twice", "limits.memory", "app.example.com/x"] {
+        let message = spec.check(&Config::default()).unwrap_err().to_string();
+        for part in [
+            "https://a.b",
+            "small",
+            "TWICE is named twice",
+            "limits.memory",
+            "app.example.com/x",
+            "http://a.b/",
+            "platform.header",
+            "platform.value",
+        ] {
             assert!(message.contains(part), "{part}: {message}");
         }
     }
@@ -257,7 +284,7 @@ mod tests {
             ..LimitOverrides::default()
         };
         let spec = Spec { limits, ..Spec::default() };
-        assert!(spec.check().is_ok());
+        assert!(spec.check(&Config::default()).is_ok());
         let none = LimitOverrides::default();
         assert_eq!(spec.notes(&Config::default(), &none).len(), 3);
         assert!(Spec::default().notes(&Config::default(), &none).is_empty());

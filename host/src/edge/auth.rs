@@ -51,7 +51,7 @@ pub(super) mod tests {
     use crate::config::{Config, FailureMode};
     use crate::guest::{Lane, Limits};
     use crate::store::{KeyRecord, LimitOverrides};
-    use crate::table::Keys;
+    use crate::table::{Deltas, Keys};
 
     pub(in crate::edge) fn channel(mode: Mode, keys: &[(KeyKind, &str, Option<i64>)]) -> Arc<Channel> {
         let keys = keys
@@ -72,6 +72,7 @@ pub(super) mod tests {
             lane: Arc::new(Lane::new(&limits)),
             notice: Arc::default(),
             failure_mode: FailureMode::Http,
+            deltas: Deltas::default(),
             release: None,
             hosts: Vec::new(),
             created: Timestamp(0),

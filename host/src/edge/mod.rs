@@ -6,6 +6,7 @@
 mod auth;
 mod body;
 mod delivery;
+mod deltas;
 #[cfg(test)]
 mod fuzz;
 mod notification;
@@ -35,6 +36,7 @@ use crate::store::Store;
 use crate::table::Tables;
 
 pub use delivery::Delivery;
+pub use deltas::Deltas;
 
 use origin::{Arrival, Origin};
 use problem::Problem;

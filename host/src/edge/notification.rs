@@ -12,7 +12,7 @@ use wharf_protocol::notification::{EventKind, Notification, Reply};
 
 use super::origin::Arrival;
 use super::problem::Problem;
-use super::{Edge, Outcome, Ticket, body, reply, source};
+use super::{Edge, Outcome, Ticket, body, deltas, reply, source};
 use crate::call;
 use crate::config::{self, OnFailure};
 use crate::guest::Abandoned;
@@ -100,6 +100,11 @@ async fn accept(
     if edge.is_disk_low() {
         return Err(Problem::not_stored("the disk is nearly full (queue.least-free-disk)".to_owned()));
     }
+    let at = edge.store.now();
+    let same = channel
+        .deltas
+        .pause
+        .map(|_| store::Same { digest: deltas::same(notification), since: at.before(edge.config.queue.delta_dedupe) });
     let event = store::Event {
         channel: channel.name.to_string(),
         event_type: notification.event_type.to_string(),
@@ -107,7 +112,8 @@ async fn accept(
         entity_id: notification.entity_id,
         body: String::from_utf8_lossy(json).into_owned(),
         dedupe: Digest::of(json),
-        at: edge.store.now(),
+        same,
+        at,
     };
     let queued = edge.store.enqueue(event, edge.config.queue.dedupe).await.map_err(|error| {
         tracing::error!(channel = %channel.name, %error, "a notification could not be stored");

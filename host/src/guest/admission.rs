@@ -17,7 +17,19 @@ pub const EXPORTS: [&str; 6] = ["catalog", "inventory", "orders", "documents", "
 const IMPORTS: [(&str, &[&str]); 10] = [
     (
         "wharf:channel",
-        &["host", "call", "reports", "notices", "catalog", "inventory", "orders", "documents", "payments", "events"],
+        &[
+            "host",
+            "platform",
+            "call",
+            "reports",
+            "notices",
+            "catalog",
+            "inventory",
+            "orders",
+            "documents",
+            "payments",
+            "events",
+        ],
     ),
     ("wasi:config", &["store"]),
     ("wasi:keyvalue", &["store", "atomics", "batch"]),
@@ -281,7 +293,13 @@ fn needs(imports: &[String], grants: &Grants) -> Vec<Need> {
         format!("granted for {}", grants.hosts.join(", "))
     };
     let key_value = if grants.key_value { "granted" } else { "not granted" };
+    let asks = imports.iter().any(|name| parts(name).1 == "platform").then(|| Need {
+        what: "the platform's API",
+        granted: grants.platform.is_some(),
+        told: grants.platform.as_ref().map_or_else(|| NO_PLATFORM.to_owned(), |api| format!("at {}", api.base_url)),
+    });
     [
+        asks,
         need(&["wasi:keyvalue"], "key-value store", grants.key_value, key_value),
         need(&["wasi:http"], "HTTP to other hosts", !grants.hosts.is_empty(), &hosts),
         need(&["wasi:config"], "configuration", true, "always there"),
@@ -293,11 +311,20 @@ fn needs(imports: &[String], grants: &Grants) -> Vec<Need> {
     .collect()
 }
 
+const NO_PLATFORM: &str = "the release does not say where it is";
+
 fn notes(imports: &[String], grants: &Grants) -> Vec<&'static str> {
     let calls_out = imports.iter().any(|name| parts(name).0 == "wasi:http");
-    if calls_out && grants.hosts.is_empty() {
-        vec!["it can send HTTP requests, but no host is granted: each will be refused (--allow HOST)"]
-    } else {
-        Vec::new()
-    }
+    let asks = imports.iter().any(|name| parts(name).1 == "platform");
+    let notes = [
+        (
+            calls_out && grants.hosts.is_empty(),
+            "it can send HTTP requests, but no host is granted: each will be refused (--allow HOST)",
+        ),
+        (
+            asks && grants.platform.is_none(),
+            "it can ask the platform's API, but its manifest has no [platform]: each request will be refused",
+        ),
+    ];
+    notes.into_iter().filter_map(|(holds, note)| holds.then_some(note)).collect()
 }

@@ -36,7 +36,9 @@ pub use idle::{Abandoned, Carried, Panicked};
 pub use instance::{Call, Ended, Spent};
 pub use lane::Lane;
 pub use limits::{Budget, Class, Limits};
-pub use outbound::{HostPattern, Outbound, OutboundError};
+pub use outbound::{
+    HostPattern, Outbound, OutboundError, PlatformApi, PlatformError, PlatformRequest, PlatformResponse,
+};
 pub use pace::Pace;
 pub use plugin::{LoadError, Plugin, Plugins, try_out};
 pub use redact::SHORTEST_REDACTED;

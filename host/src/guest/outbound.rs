@@ -2,10 +2,12 @@
 //!
 //! [`Sender`] decides for a call what may be sent; [`exchange`] sends it, over a connection that [`connect`] made to checked
 //! addresses or that [`pool`] kept from an earlier request of the same channel; [`answer`] is what comes back, held to its
-//! limits. Every request leaves a record.
+//! limits. Every request leaves a record. [`platform`] is the one API for which the host itself writes the address and the
+//! credential; [`ask`] asks it, for a guest or for the node.
 
 mod address;
 mod answer;
+mod ask;
 mod body;
 mod connect;
 mod exchange;
@@ -14,6 +16,7 @@ mod grant;
 mod headers;
 mod host;
 mod path;
+mod platform;
 mod pool;
 mod record;
 mod recorded;
@@ -34,7 +37,9 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use crate::config;
 use address::AddressFilter;
+pub use ask::{PlatformError, PlatformRequest, PlatformResponse};
 pub use grant::HostPattern;
+pub use platform::PlatformApi;
 use pool::Pool;
 use resolve::{Resolve, System};
 pub(super) use send::Sender;

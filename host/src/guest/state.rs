@@ -17,7 +17,7 @@ use super::failpoint::failpoint;
 use super::imports::logging::{clean, cut};
 use super::instance::Call;
 use super::limits::Limits;
-use super::outbound::{HostPattern, Sender};
+use super::outbound::{HostPattern, PlatformApi, Sender};
 use super::pairs::Pairs;
 use super::scratch::Effects;
 use crate::store::{Grants, SecretRef};
@@ -33,6 +33,8 @@ pub struct Environment {
     pub grants: Grants,
     /// The granted hosts, read.
     pub hosts: Vec<HostPattern>,
+    /// The platform's API, read.
+    pub platform: Option<PlatformApi>,
     /// The secrets that may be put into its requests.
     pub secrets: Vec<SecretRef>,
     /// How much each of its calls may use.
@@ -87,6 +89,8 @@ pub(super) struct CallState {
     pub(super) call_id: String,
     pub(super) environment: Arc<Environment>,
     pub(super) log_line: usize,
+    /// Bytes of the largest text that the host makes for the guest.
+    pub(super) largest_text: u64,
     pub(super) pairs: Pairs,
     pub(super) body: Body,
     pub(super) deadline: Instant,
@@ -110,6 +114,7 @@ impl CallState {
             call_id: call.id.to_owned(),
             environment: Arc::clone(environment),
             log_line: runtime.config.guest.log_line.len(),
+            largest_text: runtime.config.guest.host_call_fuel.bytes(),
             pairs: Pairs::new(runtime.store.clone(), environment),
             body: call.body.clone(),
             deadline,

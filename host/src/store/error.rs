@@ -51,6 +51,9 @@ pub enum StoreError {
     /// No such channel.
     #[error("there is no channel {0}")]
     NoChannel(String),
+    /// Nobody is to take the channel's deltas, or not from there.
+    #[error("the deltas of channel {0} were turned off, or are taken from elsewhere by now")]
+    NoDeltas(String),
     /// The host name belongs to another channel.
     #[error("host {host} belongs to channel {channel}")]
     HostTaken {

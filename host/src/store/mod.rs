@@ -50,11 +50,14 @@ pub use journal::{CallRecord, LogLine, LoggedLine, Trace, Used};
 pub use keys::{generate_key, new_id};
 pub use keyvalue::{Quota, Usage, incremented};
 pub use outbound::OutboundRecord;
-pub use queue::{Attempt, Enqueued, Event, Filter, Leased, QueueDepth, QueuedEvent, Resting, Sweep, Swept};
+pub use queue::{
+    Attempt, Delta, DeltaPage, DeltaPosition, DeltasTaken, Enqueued, Event, Filter, Leased, QueueDepth, QueuedEvent,
+    Resting, Same, Sweep, Swept,
+};
 pub use records::{
     By, Canary, Change, Changes, Channel, Desired, DesiredChannel, Digest, Expected, Grants, KeyKind, KeyRecord,
-    LimitOverrides, Mode, Move, NewChannel, PreflightMark, Receipt, Release, ReleaseSpec, Role, SecretRef,
-    SecretVersion, Share, State, Swapped, Timestamp, TokenRecord, Watch,
+    LimitOverrides, Mode, Move, NewChannel, PlatformGrant, PreflightMark, Receipt, Release, ReleaseSpec, Role,
+    SecretRef, SecretVersion, Share, State, Swapped, Timestamp, TokenRecord, Watch,
 };
 pub use secrets::SecretName;
 
@@ -96,7 +99,7 @@ impl From<&Config> for Retention {
             calls: config.journal.calls,
             log_lines: config.journal.log_lines,
             outbound: config.journal.outbound,
-            done: config.queue.dedupe,
+            done: config.queue.dedupe.max(config.queue.delta_dedupe),
             dead: config.queue.keep_dead,
         }
     }

@@ -8,6 +8,7 @@
 
 mod breaker;
 mod canary;
+mod deltas;
 mod headroom;
 mod health;
 mod notice;
@@ -26,6 +27,7 @@ use crate::store::{Digest, KeyKind, KeyRecord, Mode, Timestamp};
 
 pub use breaker::{Breakers, OpenBreaker};
 pub use canary::Canary;
+pub use deltas::{Deltas, Look, Polled, Polling, Turn};
 pub use headroom::{Headroom, Tight};
 pub use health::{Health, Score};
 pub use notice::Notice;
@@ -59,6 +61,8 @@ pub struct Channel {
     pub notice: Arc<Notice>,
     /// How its callers are told that a call failed.
     pub failure_mode: FailureMode,
+    /// The platform's list of notifications, if somebody looks at it.
+    pub deltas: Deltas,
     /// The release that answers.
     pub release: Option<Arc<Release>>,
     /// The release that answers a share of the calls in its stead.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use wharf_sdk::{CallContext, Failure, config, kv, log};
 
 use crate::fetch::fetch;
+use crate::platform;
 
 /// Where `repeat` keeps what it was told.
 const TOLD: &str = "told";
@@ -33,6 +34,8 @@ pub enum Behaviour {
     Sleep,
     /// `fetch`: asks `url` and answers with the last status, or with the error's text; see [`fetch`] for what else it may be told.
     Fetch,
+    /// `platform`: asks the platform's API, and answers with the statuses; see [`platform::ask`] for what it may be told.
+    Platform,
     /// `repeat`: fetches like `fetch`, then says the last answer's body everywhere: in the log, on stderr, in the key-value store,
     /// and in a refusal.
     Repeat,
@@ -82,6 +85,7 @@ impl FromStr for Behaviour {
             "hold" => Self::Hold,
             "sleep" => Self::Sleep,
             "fetch" => Self::Fetch,
+            "platform" => Self::Platform,
             "repeat" => Self::Repeat,
             "recall" => Self::Recall,
             "forward" => Self::Forward,
@@ -125,11 +129,8 @@ impl Behaviour {
                 let milliseconds = config::parse("sleep_ms")?.unwrap_or(60_000);
                 std::thread::sleep(Duration::from_millis(milliseconds));
             }
-            Self::Fetch => {
-                let (note, _) = fetch()?;
-                std::thread::sleep(Duration::from_millis(config::parse("then_sleep_ms")?.unwrap_or(0)));
-                return Ok(note);
-            }
+            Self::Fetch => return then_sleep(fetch()?.0),
+            Self::Platform => return then_sleep(platform::ask()?),
             Self::Repeat => return repeat(),
             Self::Recall => panic!("chaos recalls {}", recall()?),
             Self::Count => return Ok(kv::increment("count", 1)?.to_string()),
@@ -149,6 +150,12 @@ impl Behaviour {
         }
         Ok(String::new())
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "to sleep is what it may be told")]
+fn then_sleep(note: String) -> Result<String, Failure> {
+    std::thread::sleep(Duration::from_millis(config::parse("then_sleep_ms")?.unwrap_or(0)));
+    Ok(note)
 }
 
 fn sometimes(context: &CallContext) -> Result<String, Failure> {

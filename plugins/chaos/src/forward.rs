@@ -138,7 +138,7 @@ mod imports {
     }
 
     fn look(made: &mut Made, script: &mut Script) {
-        match script.byte() % 14 {
+        match script.byte() % 15 {
             0 => drop(config::store::get(&script.text())),
             1 => drop(config::store::get_all()),
             2 => logging::log(logging::Level::Info, &script.text(), &script.text()),
@@ -168,6 +168,10 @@ mod imports {
                 wharf_sdk::host::raw_request(),
                 wasip2::random::insecure_seed::insecure_seed(),
             )),
+            13 => {
+                let (method, path, name) = (script.text(), script.text(), script.text());
+                drop(wharf_sdk::platform::request(&method, &path, &[(&name, &script.text())], Some(script.text())));
+            }
             _ if script.byte() > 250 => wasip2::cli::exit::exit(Ok(())),
             _ => {}
         }

@@ -7,6 +7,7 @@ mod behaviour;
 mod fetch;
 mod forward;
 mod illegal;
+mod platform;
 
 pub use behaviour::Behaviour;
 

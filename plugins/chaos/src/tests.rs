@@ -144,3 +144,16 @@ fn sometimes_is_a_share_of_the_calls_or_those_of_a_client() {
     assert!(call(&mut one, "a", 13).is_err() && call(&mut one, "a", 14).is_ok());
     assert!(call(&mut behaving("sometimes").config("other", "sometimes"), "a", 1).is_err());
 }
+
+#[test]
+fn platform_tells_each_status_or_error() {
+    let asks = "GET\tapi/x\ta=b c&d=e\nPUT\tapi/x\t\t{\"a\":1}\nGET\tapi/none";
+    let mut fake = behaving("platform")
+        .config("asks", asks)
+        .config("show", "body")
+        .platform("GET api/x?a=b c&d=e", 200, "found")
+        .platform("PUT api/x", 204, "");
+    let message = push(&mut fake).expect("a report").events[0].message.clone();
+    assert!(message.starts_with("status 200: found | status 204:  | request denied"), "{message}");
+    assert_eq!(fake.platform_requests()[1].body.as_deref(), Some("{\"a\":1}"));
+}

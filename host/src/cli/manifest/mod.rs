@@ -13,6 +13,7 @@ use toml::{Table, Value};
 use super::Failure;
 use crate::config::{Limit, Unit};
 use crate::control::Spec;
+use crate::store::PlatformGrant;
 
 /// The name that is looked for beside a component.
 const FILE: &str = "wharf.toml";
@@ -67,9 +68,10 @@ impl Reader<'_> {
                 "secrets" => spec.secrets = self.texts(&key, value),
                 "config" => spec.config = self.config(value),
                 "grants" => self.grants(value, spec),
+                "platform" => spec.grants.platform = Some(self.platform(value)),
                 "limits" => self.limits(value, spec),
                 "preflight" => spec.preflight = self.preflight(value),
-                _ => self.unknown(&key, "name, platform-origin, config, grants, limits, secrets, preflight"),
+                _ => self.unknown(&key, "name, platform-origin, config, grants, platform, limits, secrets, preflight"),
             }
         }
         manifest
@@ -103,6 +105,26 @@ impl Reader<'_> {
                 _ => self.unknown(&path, "hosts, key-value"),
             }
         }
+    }
+
+    /// What is not given stays empty, which is a mistake unless it has a default.
+    fn platform(&mut self, value: Value) -> PlatformGrant {
+        let (base_url, header, value_of) = (String::new(), "authorization".to_owned(), String::new());
+        let mut platform = PlatformGrant { base_url, header, value: value_of };
+        for (key, value) in self.table("platform", value) {
+            let path = format!("platform.{key}");
+            let field = match key.as_str() {
+                "base-url" => &mut platform.base_url,
+                "header" => &mut platform.header,
+                "value" => &mut platform.value,
+                _ => {
+                    self.unknown(&path, "base-url, header, value");
+                    continue;
+                }
+            };
+            *field = self.text(&path, value).unwrap_or_default();
+        }
+        platform
     }
 
     fn limits(&mut self, value: Value, spec: &mut Spec) {
@@ -191,6 +213,9 @@ mod tests {
             [grants]
             hosts = ["api.example.com"]
             key-value = false
+            [platform]
+            base-url = "https://erp.example.com/RESTWS/"
+            value = "Bearer {{secret:API_KEY}}"
             [limits]
             memory = "32MiB"
             deadline = "5s"
@@ -202,7 +227,9 @@ mod tests {
         assert_eq!(name.as_deref(), Some("shop"));
         let expected = serde_json::json!({
             "config": {"text": "a", "number": "20", "share": "0.5", "on": "true"},
-            "grants": {"hosts": ["api.example.com"], "key_value": false},
+            "grants": {"hosts": ["api.example.com"], "key_value": false, "platform": {
+                "base_url": "https://erp.example.com/RESTWS/", "header": "authorization", "value": "Bearer {{secret:API_KEY}}",
+            }},
             "secrets": ["API_KEY"],
             "limits": {"memory": 32 * 1024 * 1024, "deadline_ms": 5000, "in_flight": 8, "queue_wait_ms": 20, "value": 1024},
             "platform_origin": "https://app.example.com",

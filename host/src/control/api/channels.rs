@@ -10,14 +10,14 @@ use serde_json::json;
 use super::ask::{Ask, given};
 use super::body::Incoming;
 use super::problem::Problem;
-use super::{Outcome, json, ok};
+use super::{Outcome, deltas, json, ok};
 use crate::config::{FailureMode, Limit};
 use crate::control::limits::{self, Effective};
 use crate::control::names;
 use crate::control::tokens::url_safe_key;
 use crate::store::{
-    Canary, Channel, Digest, KeyKind, KeyRecord, LimitOverrides, Mode, NewChannel, StoreError, Timestamp, Watch,
-    generate_key,
+    Canary, Channel, DesiredChannel, Digest, KeyKind, KeyRecord, LimitOverrides, Mode, NewChannel, StoreError,
+    Timestamp, Watch, generate_key,
 };
 
 /// How long the old key stays valid when nobody says: long enough for a platform to be told the new one.
@@ -40,6 +40,8 @@ struct View<'a> {
     limits: &'a LimitOverrides,
     /// How its callers are told of a failure, where that differs from the node's own.
     failure_mode: Option<FailureMode>,
+    /// How the platform's list of notifications is looked at; `null` = nobody looks.
+    deltas: Option<deltas::View>,
     /// All limits as they hold for the release that answers. Of one channel only: a list would be mostly this.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     effective_limits: Vec<Effective>,
@@ -73,6 +75,7 @@ impl<'a> View<'a> {
             watch: &channel.watch,
             limits: &channel.limits,
             failure_mode: channel.failure_mode,
+            deltas: None,
             effective_limits: Vec::new(),
             revision: channel.revision,
             digest,
@@ -86,9 +89,12 @@ pub(super) fn list(ask: &Ask) -> Outcome {
     ask.query(&[])?;
     let desired = ask.control.store.desired()?;
     let seen = desired.channels.iter().filter(|desired| ask.who.sees(&desired.channel.name));
-    let views: Vec<_> = seen
-        .map(|desired| View::new(&desired.channel, desired.active.as_ref().map(|release| release.spec.digest)))
-        .collect();
+    let cursors = ask.control.store.delta_cursors()?;
+    let views = seen.map(|DesiredChannel { channel, active, .. }| {
+        let digest = active.as_ref().map(|release| release.spec.digest);
+        View { deltas: deltas::view(&ask.control, channel, &cursors), ..View::new(channel, digest) }
+    });
+    let views: Vec<_> = views.collect();
     ok(&views)
 }
 
@@ -100,7 +106,8 @@ fn view(ask: &Ask, channel: &Channel) -> Outcome {
     let release = channel.active.map(|number| ask.control.store.release(&channel.name, number)).transpose()?.flatten();
     let asked = release.as_ref().map(|release| release.spec.limits.clone()).unwrap_or_default();
     let effective_limits = limits::effective(&ask.control.config, &channel.limits, &asked);
-    ok(&View { effective_limits, ..View::new(channel, release.map(|release| release.spec.digest)) })
+    let deltas = deltas::view(&ask.control, channel, &ask.control.store.delta_cursors()?);
+    ok(&View { effective_limits, deltas, ..View::new(channel, release.map(|release| release.spec.digest)) })
 }
 
 #[derive(Deserialize)]
@@ -149,6 +156,10 @@ struct Change {
     #[serde(default, deserialize_with = "given")]
     #[expect(clippy::option_option, reason = "absent and null mean different things")]
     failure_mode: Option<Option<FailureMode>>,
+    /// `null` = nobody looks any more; absent = as it is.
+    #[serde(default, deserialize_with = "given")]
+    #[expect(clippy::option_option, reason = "absent and null mean different things")]
+    deltas: Option<Option<deltas::Wish>>,
 }
 
 pub(super) async fn change(ask: &Ask, body: &mut Incoming) -> Outcome {
@@ -159,6 +170,7 @@ pub(super) async fn change(ask: &Ask, body: &mut Incoming) -> Outcome {
     }
     let limits = changed_limits(ask, change.limits.unwrap_or_default())?;
     let mut channel = ask.channel()?.clone();
+    let pause = change.deltas.map(|wish| deltas::pause(&ask.control, &channel, wish)).transpose()?;
     // Host names and what all instances have together are shared by all channels of the node.
     if !ask.who.sees_node() && (change.hosts.is_some() || !limits.is_empty()) {
         let message =
@@ -180,6 +192,9 @@ pub(super) async fn change(ask: &Ask, body: &mut Incoming) -> Outcome {
     }
     if let Some(mode) = change.failure_mode {
         channel = ask.control.store.set_failure_mode(&channel.name, mode).await?;
+    }
+    if let Some(pause) = pause {
+        channel = ask.control.store.set_deltas(&channel.name, pause).await?;
     }
     ask.control.publish().await?;
     let limits: Vec<_> = channel.limits.iter().map(|(limit, value)| format!("{limit} {}", limit.show(value))).collect();

@@ -7,6 +7,7 @@ mod ask;
 mod body;
 mod breakers;
 mod channels;
+mod deltas;
 mod journal;
 mod node;
 mod notifications;

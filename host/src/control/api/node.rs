@@ -17,7 +17,7 @@ use serde_json::json;
 
 use super::ask::Ask;
 use super::problem::Problem;
-use super::{Answer, Outcome, breakers, ok, queue};
+use super::{Answer, Outcome, breakers, deltas, ok, queue};
 use crate::control::Control;
 use crate::control::watch::Trial;
 use crate::listen::CertificateState;
@@ -51,6 +51,8 @@ struct ChannelStatus<'a> {
     breakers: Vec<breakers::View>,
     /// The last change of what answers, if the node made it itself.
     returned: Option<Receipt>,
+    /// How the platform's list of notifications is looked at; `null` = nobody looks.
+    deltas: Option<deltas::View>,
 }
 
 #[derive(Serialize)]
@@ -104,6 +106,7 @@ fn channel_status<'a>(
         trial: control.watches.trial(channel),
         breakers: breakers::open(channel),
         returned,
+        deltas: None,
     }
 }
 
@@ -112,16 +115,17 @@ pub(super) fn status(ask: &Ask) -> Outcome {
     let control = &ask.control;
     let (table, desired) = (control.tables.load(), control.store.desired()?);
     let seen = desired.channels.iter().map(|desired| &desired.channel).filter(|channel| ask.who.sees(&channel.name));
-    let shown = seen.filter_map(|channel| table.channel(&channel.name).map(|shown| (channel.active, shown)));
-    let mut returned = control.store.returned()?;
+    let shown = seen.filter_map(|channel| table.channel(&channel.name).map(|shown| (channel, shown)));
+    let (mut returned, cursors) = (control.store.returned()?, control.store.delta_cursors()?);
     let now = control.store.now();
     let depths = control.store.queue_depths(now)?;
-    let depth = |name: &str| queue::View::new(depths.get(name).copied().unwrap_or_default(), now);
-    let channels: Vec<_> = shown
-        .map(|(active, shown)| {
-            channel_status(control, active, shown, returned.remove(&*shown.name), depth(&shown.name))
-        })
-        .collect();
+    let channels = shown.map(|(channel, shown)| {
+        let returned = returned.remove(&channel.name);
+        let depth = depths.get(&channel.name).copied().unwrap_or_default();
+        let deltas = deltas::view(control, channel, &cursors);
+        ChannelStatus { deltas, ..channel_status(control, channel.active, shown, returned, queue::View::new(depth, now)) }
+    });
+    let channels: Vec<_> = channels.collect();
     let uptime = control.started.elapsed().as_secs();
     let mut status = json!({"version": VERSION, "uptime_s": uptime, "revision": table.revision, "channels": channels});
     if ask.who.sees_node() {
@@ -204,6 +208,7 @@ fn own_metrics(control: &Control) -> Result<Registry, StoreError> {
         answering.get_or_create(&label).set(channel.release.as_ref().map_or(0, |release| release.number));
     }
     register_queues(&mut registry, &table);
+    deltas::register(&mut registry, &table);
     let metrics = Releases::of(&table);
     registry.register("release_calls", "Calls that a published release has taken", metrics.calls);
     registry.register("release_faults", "Calls that a published release has failed", metrics.faults);

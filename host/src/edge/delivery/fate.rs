@@ -74,7 +74,7 @@ impl Fate {
 }
 
 /// Varies a pause by up to this share, so that what failed together does not come back together.
-fn jittered(pause: Duration, share: f64) -> Duration {
+pub(in crate::edge) fn jittered(pause: Duration, share: f64) -> Duration {
     let mut bytes = [0_u8; 4];
     let _ = getrandom::fill(&mut bytes);
     let swing = 2.0 * f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX) - 1.0;

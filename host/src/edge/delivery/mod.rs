@@ -23,6 +23,7 @@ use crate::table::Work;
 
 use deaths::Deaths;
 use fate::Fate;
+pub(super) use fate::jittered;
 use rests::Rests;
 
 /// The workers of one node.

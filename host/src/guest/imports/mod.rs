@@ -4,6 +4,7 @@ mod config;
 mod host;
 mod keyvalue;
 pub(super) mod logging;
+mod platform;
 
 use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Engine, Result};
@@ -20,6 +21,7 @@ mod bindings {
             "wasi:keyvalue/store": async | trappable,
             "wasi:keyvalue/atomics": async | trappable,
             "wasi:keyvalue/batch": async | trappable,
+            "wharf:channel/platform": async | trappable,
             default: trappable,
         },
         with: {

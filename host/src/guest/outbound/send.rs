@@ -25,7 +25,7 @@ pub(super) type SendResult = Result<(Response<WasiBody>, Box<dyn Future<Output =
 /// The outbound side of one call.
 pub(in crate::guest) struct Sender {
     pub(super) shared: Arc<Outbound>,
-    environment: Arc<Environment>,
+    pub(super) environment: Arc<Environment>,
     store: Store,
     pub(super) deadline: Instant,
     call: String,
@@ -40,14 +40,21 @@ pub(in crate::guest) struct Sender {
     pub(super) refused: Vec<String>,
 }
 
+/// Who wrote a request: a guest, to a host that it was granted, or the host itself, to the platform's API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Writer {
+    Guest,
+    Host,
+}
+
 /// Why a request is not sent: for the operator, and for the guest.
-struct Denied {
+pub(super) struct Denied {
     why: String,
     error: Error,
 }
 
 impl Denied {
-    fn new(why: impl Into<String>, error: Error) -> Self {
+    pub(super) fn new(why: impl Into<String>, error: Error) -> Self {
         Self { why: why.into(), error }
     }
 }
@@ -100,13 +107,13 @@ impl Sender {
     }
 
     /// Holds a request against the release's grants and the limits of a call; puts secrets and our own into its headers.
-    fn admit(&mut self, target: &Target, request: &mut Request<WasiBody>) -> Result<Instant, Denied> {
+    fn admit(&mut self, target: &Target, request: &mut Request<WasiBody>, writer: Writer) -> Result<Instant, Denied> {
         let denied = |why: &str| Denied::new(why, Error::HttpRequestDenied);
         let limits = &self.shared.limits;
         if !target.tls && !limits.allow_http {
             return Err(denied("plain http is off (outbound.allow-http)"));
         }
-        if !self.environment.hosts.iter().any(|pattern| pattern.grants(target)) {
+        if writer == Writer::Guest && !self.environment.hosts.iter().any(|pattern| pattern.grants(target)) {
             return Err(denied("the host, or this method or path of it, is not granted"));
         }
         if self.admitted >= self.environment.limits.requests {
@@ -128,7 +135,7 @@ impl Sender {
                 Error::HttpRequestBodySize(Some(length)),
             ));
         }
-        self.put_secrets(request).map_err(|why| Denied::new(why, Error::HttpRequestDenied))?;
+        self.put_secrets(request, writer).map_err(|why| Denied::new(why, Error::HttpRequestDenied))?;
         self.put_own(target, request).map_err(|error| Denied::new("it cannot be written", error))?;
         if headers::size(request.headers()) > self.shared.limits.header_size.len() {
             let error = Error::HttpRequestHeaderSectionSize(None);
@@ -150,7 +157,7 @@ impl Sender {
 
     /// Says why a request is not sent: a live call's operator in the node's log and in the journal, an author who tries a
     /// component out in the call's log.
-    fn deny(&mut self, mut row: OutboundRecord, mut denied: Denied) -> Error {
+    pub(super) fn deny(&mut self, mut row: OutboundRecord, mut denied: Denied) -> Error {
         self.denied = self.denied.saturating_add(1);
         // What the guest takes for a name may be a value that it was sent back.
         if let Some(redactor) = self.environment.redactor(&self.store, &self.handed_out) {
@@ -167,18 +174,23 @@ impl Sender {
         denied.error
     }
 
-    /// The record of a request as it came, without the values of secrets.
+    /// The record of a request as it came.
     fn row(&self, request: &Request<WasiBody>, target: Option<&Target>) -> OutboundRecord {
         let uri = request.uri();
         let host =
             target.map_or_else(|| uri.authority().map_or_else(String::new, ToString::to_string), Target::to_string);
+        self.row_of(request.method().as_str(), &host, uri.path())
+    }
+
+    /// The record of a request, without the values of secrets.
+    pub(super) fn row_of(&self, method: &str, host: &str, path: &str) -> OutboundRecord {
         let mut row = OutboundRecord {
             call: self.call.clone(),
             channel: self.environment.channel.to_string(),
             at: Timestamp::now(),
-            method: cut_to(request.method().as_str(), LONGEST_METHOD),
-            host: cut_to(&host, LONGEST_HOST),
-            path: cut_to(uri.path(), LONGEST_PATH),
+            method: cut_to(method, LONGEST_METHOD),
+            host: cut_to(host, LONGEST_HOST),
+            path: cut_to(path, LONGEST_PATH),
             status: None,
             error: None,
             refused: None,
@@ -205,7 +217,8 @@ impl Sender {
     }
 
     /// Replaces each `{{secret:NAME}}` in header values. The values never enter the guest. The error says why not.
-    fn put_secrets(&mut self, request: &mut Request<WasiBody>) -> Result<(), String> {
+    fn put_secrets(&mut self, request: &mut Request<WasiBody>, writer: Writer) -> Result<(), String> {
+        let platforms = |name: &str| self.environment.platform.as_ref().is_some_and(|api| api.uses(name));
         let mut used = BTreeSet::new();
         for (name, value) in request.headers_mut() {
             let Some(text) = value.to_str().ok().filter(|text| text.contains(MARK)) else { continue };
@@ -213,12 +226,20 @@ impl Sender {
                 continue;
             }
             let secret = |name: &str| {
+                // What opens the platform's API goes nowhere else, whatever else is granted.
+                if writer == Writer::Guest && platforms(name) {
+                    return None;
+                }
                 let value = self.secret(name)?;
                 used.insert((name.to_owned(), value.clone()));
                 Some(value)
             };
-            let filled = fill(text, secret)
-                .map_err(|name| format!("the release does not name the secret {name:?}, or it is not set"))?;
+            let filled = fill(text, secret).map_err(|name| {
+                if writer == Writer::Guest && platforms(&name) {
+                    return format!("the secret {name:?} is for the platform's API alone");
+                }
+                format!("the release does not name the secret {name:?}, or it is not set")
+            })?;
             *value = HeaderValue::try_from(filled).map_err(|_| "a secret's value cannot be in a header".to_owned())?;
             value.set_sensitive(true);
         }
@@ -266,13 +287,25 @@ impl WasiHttpHooks for Sender {
 
     fn send_request(
         &mut self,
-        mut request: Request<WasiBody>,
+        request: Request<WasiBody>,
         options: Option<RequestOptions>,
         _sent: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = SendResult> + Send> {
+        self.let_out(request, options, Writer::Guest)
+    }
+}
+
+impl Sender {
+    /// Sends a request if it may be sent.
+    pub(super) fn let_out(
+        &mut self,
+        mut request: Request<WasiBody>,
+        options: Option<RequestOptions>,
+        writer: Writer,
+    ) -> Box<dyn Future<Output = SendResult> + Send> {
         let target = Target::of(&request).map_err(|(why, error)| Denied::new(why, error));
         let row = self.row(&request, target.as_ref().ok());
-        let admitted = target.and_then(|target| Ok((self.admit(&target, &mut request)?, target)));
+        let admitted = target.and_then(|target| Ok((self.admit(&target, &mut request, writer)?, target)));
         let (until, target) = match admitted {
             Ok(admitted) => admitted,
             Err(denied) => {

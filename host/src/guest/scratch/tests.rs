@@ -45,8 +45,9 @@ fn environment(config: &Config, channel: &str, effects: Effects) -> Environment 
     Environment {
         channel: channel.into(),
         config: BTreeMap::new(),
-        grants: Grants { hosts: Vec::new(), key_value: true },
+        grants: Grants { key_value: true, ..Grants::default() },
         hosts: Vec::new(),
+        platform: None,
         secrets: Vec::new(),
         limits: Limits::of(config, 8, &LimitOverrides::default(), &LimitOverrides::default()),
         effects,

@@ -132,6 +132,21 @@ impl Store {
         .await
     }
 
+    /// Sets how long to wait between two looks at the platform's list of notifications, in milliseconds; `None` = nobody looks,
+    /// and whoever looks again begins with what is newest then. Fails with `NoChannel`.
+    pub async fn set_deltas(&self, name: &str, pause: Option<u64>) -> Result<Channel, StoreError> {
+        let name = name.to_owned();
+        self.change(move |db| {
+            let ms = pause.map(u64::cast_signed);
+            db.execute("UPDATE channel SET deltas_ms = ? WHERE name = ?", params![ms, name])?;
+            if pause.is_none() {
+                db.execute("DELETE FROM delta WHERE channel = ?", [&name])?;
+            }
+            one_channel(db, &name)
+        })
+        .await
+    }
+
     /// Replaces the channel's host names. Fails with `NoChannel` or `HostTaken`.
     pub async fn set_hosts(&self, name: &str, hosts: Vec<String>) -> Result<Channel, StoreError> {
         let name = name.to_owned();

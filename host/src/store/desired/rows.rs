@@ -55,7 +55,7 @@ pub(super) fn channels(db: &Connection, which: Which<'_>) -> Result<Vec<Channel>
         keys.entry(channel).or_default().push(key);
     }
     let mut rows = db.prepare_cached(&format!(
-        "SELECT name, mode, active, previous, canary, canary_share, canary_since, watch, limits, failure_mode, revision, created
+        "SELECT name, mode, active, previous, canary, canary_share, canary_since, watch, limits, failure_mode, deltas_ms, revision, created
          FROM channel {by_name} ORDER BY name"
     ))?;
     let channels = rows.query_and_then(params(), |row| {
@@ -77,6 +77,7 @@ pub(super) fn channels(db: &Connection, which: Which<'_>) -> Result<Vec<Channel>
             watch,
             limits,
             failure_mode,
+            deltas_ms: row.get::<_, Option<i64>>("deltas_ms")?.map(i64::cast_unsigned),
             revision: row.get::<_, i64>("revision")?.cast_unsigned(),
             created: row.get("created")?,
             name,

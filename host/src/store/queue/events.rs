@@ -19,8 +19,19 @@ pub struct Event {
     pub body: String,
     /// What makes two notifications the same.
     pub dedupe: Digest,
+    /// What makes it the same as one of the platform's list; `None` when nobody looks at that.
+    pub same: Option<Same>,
     /// When it came in; it is due from then on.
     pub at: Timestamp,
+}
+
+/// What a notification tells, by whichever way it came.
+#[derive(Debug, Clone)]
+pub struct Same {
+    /// Of its type, its entity and its data.
+    pub digest: Digest,
+    /// What came before that by the other way is another one.
+    pub since: Timestamp,
 }
 
 /// What became of a notification that was handed in.

@@ -3,6 +3,7 @@
 //!
 //! Every `now` is [`Store::now`], or a time of its own in a test.
 
+mod deltas;
 mod depth;
 mod events;
 mod filter;
@@ -24,8 +25,9 @@ use order::Place;
 use steps::Close;
 use turn::Turn;
 
+pub use deltas::{Delta, DeltaPage, DeltaPosition, DeltasTaken};
 pub use depth::QueueDepth;
-pub use events::{Attempt, Enqueued, Event, Leased, QueuedEvent};
+pub use events::{Attempt, Enqueued, Event, Leased, QueuedEvent, Same};
 pub use filter::Filter;
 pub(super) use steps::{end_leases, prune};
 pub use sweep::{Sweep, Swept};

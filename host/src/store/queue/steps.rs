@@ -5,7 +5,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::order::Place;
-use super::{Enqueued, Event, Leased};
+use super::{Enqueued, Event, Leased, deltas};
 use crate::store::{Retention, State, StoreError, Timestamp, new_id};
 
 pub(super) fn enqueue(db: &Connection, event: &Event, window: Duration) -> Result<Enqueued, StoreError> {
@@ -20,12 +20,32 @@ pub(super) fn enqueue(db: &Connection, event: &Event, window: Duration) -> Resul
     if let Some(id) = same.query_row(params![event.channel, event.dedupe, since], |row| row.get(0)).optional()? {
         return Ok(Enqueued { id, duplicate: true });
     }
+    if let Some(known) = deltas::told_before(db, event)? {
+        return Ok(known);
+    }
+    Ok(Enqueued { id: insert(db, event, Origin::Webhook)?, duplicate: false })
+}
+
+/// By which way a notification came.
+#[derive(Clone, Copy)]
+pub(super) enum Origin<'a> {
+    Webhook,
+    /// The platform's list, where it stands at this cursor.
+    Delta(&'a str),
+}
+
+/// Adds a notification that is no duplicate; its id.
+pub(super) fn insert(db: &Connection, event: &Event, origin: Origin<'_>) -> Result<String, StoreError> {
     let place = Place { channel: &event.channel, entity_type_id: event.entity_type_id, entity_id: event.entity_id };
     let waits = place.leader(db)?.is_some();
     let id = new_id();
+    let (hooked, cursor) = match origin {
+        Origin::Webhook => (true, None),
+        Origin::Delta(cursor) => (false, Some(cursor)),
+    };
     let mut row = db.prepare_cached(
-        "INSERT INTO event (id, channel, event_type, entity_type_id, entity_id, body, dedupe, waits, due, created)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?9, ?9)",
+        "INSERT INTO event (id, channel, event_type, entity_type_id, entity_id, body, dedupe, waits, due, created, same, cursor,
+         hooked) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?9, ?9, ?, ?, ?)",
     )?;
     row.execute(params![
         id,
@@ -37,8 +57,11 @@ pub(super) fn enqueue(db: &Connection, event: &Event, window: Duration) -> Resul
         event.dedupe,
         waits,
         event.at,
+        event.same.as_ref().map(|same| same.digest),
+        cursor,
+        hooked,
     ])?;
-    Ok(Enqueued { id, duplicate: false })
+    Ok(id)
 }
 
 /// Ends the leases of a process that is gone: whoever holds the data directory is the only one who can have any.

@@ -144,6 +144,8 @@ pub struct Channel {
     pub limits: LimitOverrides,
     /// How its callers are told that a call failed; `None` = as configured for the node.
     pub failure_mode: Option<FailureMode>,
+    /// Milliseconds between two looks at the platform's list of notifications; `None` = nobody looks.
+    pub deltas_ms: Option<u64>,
     /// The node's revision that the last change of its releases made; 0 = none since it was made.
     pub revision: u64,
     /// When it was made.

@@ -18,7 +18,7 @@ use super::words::words;
 pub use change::{By, Change, Expected, Move, Receipt, Swapped};
 pub use channel::{Canary, Changes, Channel, Desired, DesiredChannel, NewChannel, Share, Watch};
 pub use limits::LimitOverrides;
-pub use release::{Grants, PreflightMark, Release, ReleaseSpec, SecretRef, SecretVersion};
+pub use release::{Grants, PlatformGrant, PreflightMark, Release, ReleaseSpec, SecretRef, SecretVersion};
 
 /// Milliseconds since 1970 (UTC).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

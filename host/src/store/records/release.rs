@@ -93,6 +93,25 @@ pub struct Grants {
     pub hosts: Vec<String>,
     /// Whether it may use its channel's key-value store.
     pub key_value: bool,
+    /// The platform's API, if it may use it.
+    pub platform: Option<PlatformGrant>,
+}
+
+/// Where the platform's API is, and what credential it takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlatformGrant {
+    /// What every path is relative to, such as `https://erp.example.com/ProdClients/ACME/RESTWS/`.
+    pub base_url: String,
+    /// The header that the credential goes into.
+    #[serde(default = "authorization")]
+    pub header: String,
+    /// The header's value, with `{{secret:NAME}}` where a secret's value belongs.
+    pub value: String,
+}
+
+fn authorization() -> String {
+    "authorization".to_owned()
 }
 
 /// Everything that makes a release, as its author gave it.

@@ -140,7 +140,7 @@ async fn every_change_is_among_the_changes_since_the_revision_before_and_nothing
     assert_eq!((names(&all), all.names.len()), (vec!["acme".to_owned(), "bolt".to_owned()], 2));
     assert_eq!(all.changed, store.desired().unwrap().channels);
     let watch = Watch { calls: Some(5), ..Watch::default() };
-    for step in 0..10 {
+    for step in 0..11 {
         let known = store.desired_since(None).unwrap().revision;
         match step {
             0 => drop(store.set_mode("acme", Mode::Production).await.unwrap()),
@@ -151,7 +151,8 @@ async fn every_change_is_among_the_changes_since_the_revision_before_and_nothing
             5 => drop(store.set_limits("acme", vec![(Limit::Rate, Some(5))]).await.unwrap()),
             6 => drop(store.set_failure_mode("acme", Some(FailureMode::Events)).await.unwrap()),
             7 => drop(swap(&store, Move::Activate(1)).await),
-            8 => drop(swap(&store, Move::Canary { release: 2, share: Share::of(100).unwrap() }).await),
+            8 => drop(store.set_deltas("acme", Some(60_000)).await.unwrap()),
+            9 => drop(swap(&store, Move::Canary { release: 2, share: Share::of(100).unwrap() }).await),
             _ => drop(swap(&store, Move::Promote(None)).await),
         }
         let changes = store.desired_since(Some(known)).unwrap();

@@ -56,7 +56,7 @@ async fn a_database_of_version_1_keeps_everything_it_holds() {
         (Mode::Production, Some(2), Some(1), Timestamp(1000))
     );
     assert_eq!((acme.canary, acme.watch, acme.revision), (None, Watch::default(), 0));
-    assert_eq!((acme.limits.iter().count(), acme.failure_mode), (0, None));
+    assert_eq!((acme.limits.iter().count(), acme.failure_mode, acme.deltas_ms), (0, None, None));
     assert_eq!((acme.hosts.len(), acme.keys.len()), (1, 1));
     let desired = store.desired().unwrap();
     assert_eq!((desired.revision, desired.channels.len()), (7, 2));

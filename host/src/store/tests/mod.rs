@@ -1,6 +1,7 @@
 //! The store through its own doors, one file per subject.
 
 mod components;
+mod deltas;
 mod desired;
 mod durability;
 mod journal;
@@ -50,7 +51,7 @@ fn spec(digest: Digest) -> ReleaseSpec {
         digest,
         config: [("currency".to_owned(), "EUR".to_owned())].into(),
         secrets: vec!["api-key@latest".parse().unwrap()],
-        grants: Grants { hosts: vec!["api.example.com".into()], key_value: true },
+        grants: Grants { hosts: vec!["api.example.com".into()], key_value: true, platform: None },
         limits: LimitOverrides { deadline_ms: Some(500), ..LimitOverrides::default() },
         platform_origin: None,
         author: "ann".into(),

@@ -12,6 +12,7 @@ fn event(entity: i64, body: &str) -> Event {
         entity_id: Some(entity),
         body: body.into(),
         dedupe: Digest::of(format!("{entity} {body}").as_bytes()),
+        same: None,
         at: START,
     }
 }

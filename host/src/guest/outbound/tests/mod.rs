@@ -73,8 +73,9 @@ impl Rig {
         let environment = Environment {
             channel: channel.into(),
             config: std::collections::BTreeMap::default(),
-            grants: Grants { hosts: Vec::new(), key_value: false },
+            grants: Grants::default(),
             hosts: hosts.iter().map(|host| host.parse().unwrap()).collect(),
+            platform: None,
             secrets: vec![SecretRef { name: "KEY".into(), version: SecretVersion::Latest }],
             limits,
             effects: Effects::Live,

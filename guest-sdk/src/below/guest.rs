@@ -1,11 +1,12 @@
 //! Wharf itself.
 
-use crate::bindings::shared::wharf::channel::host;
+use crate::bindings::shared::wharf::channel::{host, platform as api};
 use crate::bindings::wasi::wasi::config::store as config;
 use crate::bindings::wasi::wasi::keyvalue::{atomics, batch, store};
 use crate::bindings::wasi::wasi::logging::logging;
 use crate::kv::Error;
 use crate::log::Level;
+use crate::platform::{self, Request, Response};
 use std::cell::OnceCell;
 
 /// Called first in every call.
@@ -130,4 +131,18 @@ impl Cas {
             Err(atomics::CasError::StoreError(error)) => Err(store_error(error)),
         }
     }
+}
+
+pub(crate) fn platform_send(request: Request) -> Result<Response, platform::Error> {
+    let Request { method, path, query, body } = request;
+    let answer = api::request(&method, &path, &query, body.as_deref());
+    answer.map(|api::Response { status, body }| Response { status, body }).map_err(|error| match error {
+        api::Error::NotConfigured => platform::Error::NotConfigured,
+        api::Error::Invalid(why) => platform::Error::Invalid(why),
+        api::Error::Denied(why) => platform::Error::Denied(why),
+        api::Error::Timeout => platform::Error::Timeout,
+        api::Error::Unreachable(why) => platform::Error::Unreachable(why),
+        api::Error::TooLarge(limit) => platform::Error::TooLarge(limit),
+        api::Error::Failed(why) => platform::Error::Failed(why),
+    })
 }

@@ -3,6 +3,7 @@
 use crate::http::{self, Request, Response, split_url};
 use crate::kv::Error;
 use crate::log::Level;
+use crate::platform;
 use crate::testing::{World, with_world};
 
 pub(crate) fn enter() {}
@@ -129,4 +130,29 @@ pub(crate) fn http_send(request: &Request) -> Result<Response, http::Error> {
         world.answers.get(&name).cloned().unwrap_or_else(unprepared)
     })
     .unwrap_or_else(|| Err(http::Error::Denied(NO_WORLD.to_owned())))
+}
+
+pub(crate) fn platform_send(request: platform::Request) -> Result<platform::Response, platform::Error> {
+    use platform::Error;
+    let path = request.path.strip_prefix('/').unwrap_or(&request.path);
+    let stays = path.bytes().all(|byte| byte.is_ascii_graphic() && !br#"?#\{}<>"^`|"#.contains(&byte))
+        && !path.contains("//")
+        && !path.starts_with('/')
+        && !path.is_empty()
+        && !path.split('/').any(|segment| matches!(segment, "." | ".."));
+    if !stays {
+        return Err(Error::Invalid(format!("path `{path}` is none below the base URL")));
+    }
+    let pairs: Vec<_> = request.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let query = if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) };
+    let name = format!("{} {path}{query}", request.method);
+    with_world(|world| {
+        if !world.may_send() {
+            return Err(Error::Denied("the call has sent all the requests it may".to_owned()));
+        }
+        world.asked.push(request);
+        let unprepared = || Err(Error::Denied(format!("no answer was prepared for `{name}`")));
+        world.said.get(&name).cloned().unwrap_or_else(unprepared)
+    })
+    .unwrap_or_else(|| Err(Error::Denied(NO_WORLD.to_owned())))
 }
