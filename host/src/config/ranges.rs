@@ -121,6 +121,10 @@ impl Config {
         ranges.limit_size("key-value.value", quota.value, Limit::Value);
         ranges.limit_count("key-value.keys", quota.keys, Limit::Keys);
         ranges.limit_size("key-value.bytes", quota.bytes, Limit::Bytes);
+        ranges.plain("key-value.batch", quota.batch, 1..=100_000);
+        ranges.plain("key-value.read", quota.read, Size::kib(1)..=Size::mib(1024));
+        ranges.plain("key-value.cas", quota.cas, 1..=1000);
+        ranges.plain("key-value.waiting", quota.waiting, 1..=1000);
         ranges.plain("journal.calls", self.journal.calls, 1..=100_000_000);
         ranges.plain("journal.log-lines", self.journal.log_lines, 1..=100_000_000);
         ranges.plain("journal.outbound", self.journal.outbound, 1..=100_000_000);
@@ -133,6 +137,8 @@ impl Config {
         ranges.plain("outbound.request", outbound.request, Size::kib(1)..=Size::mib(256));
         ranges.plain("outbound.response", outbound.response, Size::kib(1)..=Size::mib(256));
         ranges.plain("outbound.header-size", outbound.header_size, Size::kib(1)..=Size::mib(1));
+        ranges.plain("outbound.parts", outbound.parts, Size::kib(1)..=Size::mib(256));
+        ranges.plain("outbound.chunk", outbound.chunk, Size::kib(4)..=Size::mib(1));
         ranges.plain("outbound.hops", outbound.hops, 1..=100);
         ranges.time("outbound.margin", outbound.margin, Duration::ZERO..=10 * SECOND);
         ranges.time("outbound.connect-time", outbound.connect_time, 10 * MS..=2 * MINUTE);
@@ -153,7 +159,7 @@ impl Config {
         ranges.plain("queue.workers-per-channel", queue.workers_per_channel, 1..=1000);
         ranges.time("queue.dedupe", queue.dedupe, Duration::ZERO..=30 * DAY);
         ranges.time("queue.delta-dedupe", queue.delta_dedupe, Duration::ZERO..=30 * DAY);
-        ranges.time("queue.keep-dead", queue.keep_dead, HOUR..=3650 * DAY);
+        ranges.time("queue.keep-dead", queue.keep_dead, SECOND..=3650 * DAY);
         ranges.time("queue.shortest-wish", queue.shortest_wish, MS..=HOUR);
         ranges.time("queue.longest-wish", queue.longest_wish, queue.shortest_wish..=30 * DAY);
         ranges.plain("queue.least-free-disk", queue.least_free_disk, Size(0)..=Size::mib(1 << 30));

@@ -247,6 +247,14 @@ pub struct KeyValue {
     pub keys: u64,
     /// Keys and values of one channel together.
     pub bytes: Size,
+    /// Keys of one operation.
+    pub batch: usize,
+    /// Bytes of the values that one operation reads.
+    pub read: Size,
+    /// `cas` handles of one call.
+    pub cas: usize,
+    /// Changes of one release that wait for the writer.
+    pub waiting: usize,
 }
 
 /// `[outbound]`
@@ -263,6 +271,10 @@ pub struct Outbound {
     pub response: Size,
     /// Largest head, of a request and of an answer.
     pub header_size: Size,
+    /// Parts of all requests of one call together.
+    pub parts: Size,
+    /// Largest piece of a request's body.
+    pub chunk: Size,
     /// Most nodes on a request's way.
     pub hops: u32,
     /// What a request leaves of its call's time.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::spec;
 use super::{Control, ControlError};
-use crate::guest::{Lane, Limits};
+use crate::guest::{Lane, Limits, Owner};
 use crate::store::{self, DesiredChannel, Digest, LimitOverrides, StoreError, Timestamp};
 use crate::table::{Breakers, Canary, Channel, Deltas, Headroom, Health, Keys, Release, Table, Traffic};
 
@@ -62,7 +62,8 @@ impl Control {
         let stays = |channel: &&Arc<Channel>| news.names.contains(&*channel.name) && !changed.contains(&*channel.name);
         let mut channels: Vec<_> = shown.channels().filter(stays).cloned().collect();
         for wanted in news.changed {
-            let before = shown.channel(&wanted.channel.name);
+            // A channel that was deleted and made again in between shares no more than its name with the one before it.
+            let before = shown.channel(&wanted.channel.name).filter(|before| before.created == wanted.channel.created);
             let (watch, previous) = (wanted.channel.watch, wanted.channel.previous);
             let channel = self.channel(before.map(AsRef::as_ref), &mut publishing, wanted).await;
             let since = now.before(self.watches.time(&watch));
@@ -107,13 +108,14 @@ impl Control {
         let DesiredChannel { channel, active, canary } = wanted;
         let own = &channel.limits;
         let name = before.map_or_else(|| Arc::from(channel.name.as_str()), |before| Arc::clone(&before.name));
+        let owner = Owner { channel: Arc::clone(&name), created: channel.created };
         let release = match active {
-            Some(wanted) => self.running_or_new(before, &name, publishing, own, wanted).await,
+            Some(wanted) => self.running_or_new(before, &owner, publishing, own, wanted).await,
             None => None,
         };
         let canary = match (canary, channel.canary) {
             (Some(wanted), Some(store::Canary { share, .. })) => {
-                let release = self.running_or_new(before, &name, publishing, own, wanted).await;
+                let release = self.running_or_new(before, &owner, publishing, own, wanted).await;
                 release.map(|release| Canary { release, share })
             }
             _ => None,
@@ -148,7 +150,7 @@ impl Control {
     async fn running_or_new(
         &self,
         before: Option<&Channel>,
-        channel: &Arc<str>,
+        owner: &Owner,
         publishing: &mut Publishing,
         own: &LimitOverrides,
         wanted: store::Release,
@@ -158,16 +160,14 @@ impl Control {
         let running = before.and_then(|before| before.releases().find(|running| running.number == wanted.number));
         match running {
             Some(running) if running.environment.limits == limits => Some(Arc::clone(running)),
-            running => {
-                self.release(channel, publishing, limits, running.map(AsRef::as_ref), wanted).await.map(Arc::new)
-            }
+            running => self.release(owner, publishing, limits, running.map(AsRef::as_ref), wanted).await.map(Arc::new),
         }
     }
 
     /// The release, ready to answer; `None` when its component cannot be loaded, which concerns this channel alone.
     async fn release(
         &self,
-        channel: &Arc<str>,
+        owner: &Owner,
         publishing: &mut Publishing,
         limits: Limits,
         running: Option<&Release>,
@@ -177,13 +177,13 @@ impl Control {
         if publishing.rests(&digest) {
             return None;
         }
-        match self.load(channel, limits, running, wanted).await {
+        match self.load(owner, limits, running, wanted).await {
             Ok(release) => {
                 publishing.failed.remove(&digest);
                 Some(release)
             }
             Err(error) => {
-                tracing::error!(%channel, %digest, %error, retry = ?RETRY, "the active release cannot be loaded; this channel does not answer");
+                tracing::error!(channel = %owner.channel, %digest, %error, retry = ?RETRY, "the active release cannot be loaded; this channel does not answer");
                 publishing.failed.insert(digest, Instant::now() + RETRY);
                 None
             }
@@ -192,7 +192,7 @@ impl Control {
 
     async fn load(
         &self,
-        channel: &Arc<str>,
+        owner: &Owner,
         limits: Limits,
         running: Option<&Release>,
         release: store::Release,
@@ -204,7 +204,7 @@ impl Control {
             let plugin = self.plugins.get(&self.store, &release.spec.digest).await?;
             (plugin, Arc::new(Health::new(self.watches.alarm())))
         };
-        let environment = spec::environment(channel, &release.spec, limits)?;
+        let environment = spec::environment(owner.clone(), &release.spec, limits)?;
         Ok(Release {
             number: release.number,
             plugin,

@@ -1,14 +1,13 @@
 //! What a release is to be made of, as its author gives it beside the component.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
 use super::{ControlError, SpecPreflight, limits, names};
 use crate::config::Config;
-use crate::guest::{Effects, Environment, HostPattern, Limits, PlatformApi};
+use crate::guest::{Effects, Environment, HostPattern, Limits, Owner, PlatformApi};
 use crate::store::{
     Digest, Grants, LimitOverrides, PlatformGrant, PreflightMark, ReleaseSpec, SecretRef, SecretVersion,
 };
@@ -143,17 +142,17 @@ impl Spec {
 }
 
 /// What a release gives to its guests.
-pub(super) fn environment(channel: &Arc<str>, spec: &ReleaseSpec, limits: Limits) -> Result<Environment, ControlError> {
+pub(super) fn environment(owner: Owner, spec: &ReleaseSpec, limits: Limits) -> Result<Environment, ControlError> {
     Ok(Environment {
-        channel: Arc::clone(channel),
+        owner,
         config: spec.config.clone(),
         grants: spec.grants.clone(),
         hosts: read_hosts(&spec.grants.hosts).map_err(ControlError::Invalid)?,
         platform: spec.grants.platform.as_ref().map(PlatformApi::read).transpose().map_err(ControlError::Invalid)?,
         secrets: spec.secrets.clone(),
+        writes: Semaphore::new(limits.waiting),
         limits,
         effects: Effects::Live,
-        writes: Semaphore::new(Environment::WRITES),
     })
 }
 

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::{ADMIN_TOKEN, Control, api};
 use crate::config::Config;
 use crate::guest::{Plugins, Runtime};
-use crate::store::{Digest, KeyKind, Retention, Store, Timestamp};
+use crate::store::{Digest, KeyKind, Mode, NewChannel, Retention, Store, Timestamp};
 use crate::table::Tables;
 
 /// A control plane in a directory of its own.
@@ -387,4 +387,21 @@ async fn metrics_are_text_that_ends_as_it_should() {
     }
     assert!(text.ends_with("# EOF\n"));
     assert_eq!(text.matches("# EOF").count(), 1);
+}
+
+#[tokio::test]
+async fn a_channel_made_again_between_two_tables_shares_its_name_alone_with_the_one_before() {
+    let plane = Plane::new();
+    plane.channel("acme").await;
+    let before = Arc::clone(plane.tables.load().channel("acme").unwrap());
+    // Past the table, as when another change is being published meanwhile.
+    plane.control.store.delete_channel("acme").await.unwrap();
+    while Timestamp::now() <= before.created {
+        tokio::task::yield_now().await;
+    }
+    let new = NewChannel { name: "acme".into(), mode: Mode::Testing, hosts: Vec::new(), keys: Vec::new() };
+    plane.control.store.create_channel(new).await.unwrap();
+    plane.control.publish().await.unwrap();
+    let after = Arc::clone(plane.tables.load().channel("acme").unwrap());
+    assert!(after.created > before.created && !Arc::ptr_eq(&after.lane, &before.lane));
 }

@@ -12,10 +12,10 @@ use wharf_protocol::notification::{EventKind, Notification, Reply};
 
 use super::origin::Arrival;
 use super::problem::Problem;
+use super::ticket::Held;
 use super::{Edge, Outcome, Ticket, body, deltas, reply, source};
 use crate::call;
 use crate::config::{self, OnFailure};
-use crate::guest::Abandoned;
 use crate::store::{self, Digest};
 use crate::table::{Channel, Work};
 
@@ -69,13 +69,13 @@ async fn take(
         let problem = Problem::of_fault(&fault, false);
         return Ok(failed(&edge.config.notification, &ticket.manner(kind), &problem));
     }
-    let (manner, pace) = (ticket.manner(kind), Arc::clone(&ticket.pace));
+    let (manner, pace, abandoned) = (ticket.manner(kind), Arc::clone(&ticket.pace), ticket.when_abandoned());
     let (node, runtime) = (Arc::clone(&edge), Arc::clone(&edge.runtime));
     let work = async move {
         let notification = parse(std::str::from_utf8(&json).unwrap_or_default())?;
-        Ok(exchange(&node, ticket, kind, &notification, &json).await)
+        Ok(exchange(node, ticket, kind, &notification, &json).await)
     };
-    runtime.carry(work, pace, Abandoned::Finished).await.unwrap_or_else(|panicked| {
+    runtime.carry(work, pace, abandoned).await.unwrap_or_else(|panicked| {
         let problem = Problem::panicked(&panicked, &manner.call);
         Ok(failed(&edge.config.notification, &manner, &problem))
     })
@@ -134,14 +134,16 @@ struct Accepted<'a> {
 
 /// Runs a synchronous notification. Once authenticated it is always HTTP 200: the envelope is the platform's error channel.
 async fn exchange(
-    edge: &Edge,
+    edge: Arc<Edge>,
     ticket: Ticket,
     kind: EventKind,
     notification: &Notification<'_>,
     json: &Bytes,
 ) -> Response<Full<Bytes>> {
     let settings = &edge.config.notification;
-    let answered = call::notification::answer(&edge.runner(&ticket), ticket.ids(), settings, notification, json).await;
+    let held = Held::new(Arc::clone(&edge), ticket);
+    let ticket = &held.ticket;
+    let answered = call::notification::answer(&edge.runner(ticket), ticket.ids(), settings, notification, json).await;
     let (response, outcome) = match answered {
         Ok(answer) => (reply::of_call(reply::with(200, reply::JSON, answer), &ticket.id), Outcome::WELL),
         Err(stopped) => {
@@ -149,7 +151,7 @@ async fn exchange(
             (failed(settings, &ticket.manner(kind), &problem), problem.into_outcome(200))
         }
     };
-    edge.record(ticket, outcome);
+    held.end(outcome);
     response
 }
 

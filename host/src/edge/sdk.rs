@@ -12,7 +12,6 @@ use super::problem::Problem;
 use super::ticket::Held;
 use super::{Edge, Outcome, Ticket, auth, body, reply};
 use crate::call;
-use crate::guest::Abandoned;
 use crate::table::{Channel, Work};
 
 /// Answers one interaction. The key is looked at before anything else: an unreadable rest does not change a 401.
@@ -46,7 +45,7 @@ pub(super) async fn answer(
         return Problem::of_fault(&fault, false).into_sdk_in(mode, interaction, Some(&ticket.id));
     }
     let (id, pace) = (ticket.id.clone(), Arc::clone(&ticket.pace));
-    let abandoned = if ticket.is_read() { Abandoned::Dropped } else { Abandoned::Finished };
+    let abandoned = ticket.when_abandoned();
     let runtime = Arc::clone(&edge.runtime);
     match runtime.carry(exchange(edge, ticket, interaction, body), pace, abandoned).await {
         Ok(response) => response,

@@ -10,9 +10,9 @@ use super::origin::Arrival;
 use super::problem::{Bearing, HOST_BUG};
 use crate::call::{Ids, Runner, Subject};
 use crate::config::FailureMode;
-use crate::guest::{Body, Call, Class, Ended, Fault, Function, Pace, Spent};
+use crate::guest::{Abandoned, Body, Call, Class, Ended, Fault, Function, Pace, Spent};
 use crate::store::{CallRecord, Timestamp, Trace, Used, new_id};
-use crate::table::{Channel, Release, Running, Tables, Tight, Work};
+use crate::table::{Channel, Pass, Probe, Release, Running, Tables, Tight, Work};
 
 /// Actions that only look.
 const READS: [&str; 5] = ["catalog_get_config", "order_pull", "document.pricing", "contact.search", "contact.details"];
@@ -27,6 +27,8 @@ pub(super) struct Ticket {
     started: Timestamp,
     release: OnceLock<Arc<Release>>,
     spent: OnceLock<Spent>,
+    /// Held when the call probes an open breaker.
+    probe: OnceLock<Probe>,
     /// The processor time that it uses.
     pub(super) pace: Arc<Pace>,
 }
@@ -82,8 +84,8 @@ impl Outcome {
 impl Ticket {
     pub(super) fn new(channel: Arc<Channel>, work: Work, action: impl Into<String>, arrival: Arrival) -> Self {
         let (id, action, started) = (new_id(), action.into(), Timestamp::now());
-        let (release, spent, pace) = (OnceLock::new(), OnceLock::new(), Arc::default());
-        Self { id, channel, work, action, arrival, started, release, spent, pace }
+        let (release, spent, probe, pace) = (OnceLock::new(), OnceLock::new(), OnceLock::new(), Arc::default());
+        Self { id, channel, work, action, arrival, started, release, spent, probe, pace }
     }
 
     /// Counts the call against its channel's rate.
@@ -104,6 +106,11 @@ impl Ticket {
         READS.contains(&self.action.as_str())
     }
 
+    /// What becomes of the call when its caller goes away.
+    pub(super) fn when_abandoned(&self) -> Abandoned {
+        if self.is_read() { Abandoned::Dropped } else { Abandoned::Finished }
+    }
+
     /// Says that calls are being turned away, unless that was said a moment ago.
     fn turned_away(&self) {
         let all = self.channel.lane.turned_away();
@@ -119,7 +126,8 @@ impl Ticket {
         let (channel, number, interaction) = (&self.channel.name, release.number, self.work.name());
         let fault = outcome.bearing == Bearing::Fault;
         release.health.tell(fault);
-        if release.breakers.tell(self.work, fault) {
+        let pass = if self.probe.get().is_some() { Pass::Probe } else { Pass::Freely };
+        if release.breakers.tell(self.work, pass, fault) {
             tracing::warn!(%channel, release = number, interaction, "the breaker opened: its calls failed again and again");
         }
         let Some(spent) = self.spent.get() else { return };
@@ -178,7 +186,9 @@ impl Ticket {
             let release = picked.ok_or(Fault::NoRelease)?;
             if let Some(running) = Running::enter(release) {
                 let _ = self.release.set(Arc::clone(release));
-                release.breakers.pass(self.work).map_err(Fault::Resting)?;
+                if release.breakers.pass(self.work).map_err(Fault::Resting)? == Pass::Probe {
+                    let _ = self.probe.set(Probe::new(Arc::clone(release), self.work));
+                }
                 return Ok(running);
             }
             newest = tables.load();

@@ -213,7 +213,7 @@ impl Runtime {
         let at = Timestamp::now();
         for line in lines {
             let line = LogLine {
-                channel: environment.channel.to_string(),
+                channel: environment.owner.channel.to_string(),
                 call: state.call_id.clone(),
                 at,
                 level: line.level.to_owned(),

@@ -58,6 +58,14 @@ pub struct Limits {
     pub random: u64,
     /// What its channel may keep in the key-value store.
     pub quota: Quota,
+    /// Keys of one key-value operation, and of one page of a list.
+    pub batch: usize,
+    /// Bytes of the values that one key-value operation reads.
+    pub read: usize,
+    /// `cas` handles of one call.
+    pub cas: usize,
+    /// Changes of its pairs that wait for the writer at the same time.
+    pub waiting: usize,
 }
 
 impl Limits {
@@ -97,6 +105,10 @@ impl Limits {
                 keys: pick(quota.keys, |own| own.keys),
                 bytes: pick(quota.bytes.bytes(), |own| own.bytes),
             },
+            batch: quota.batch,
+            read: quota.read.len(),
+            cas: quota.cas,
+            waiting: quota.waiting,
         }
     }
 

@@ -43,4 +43,4 @@ pub use pace::Pace;
 pub use plugin::{LoadError, Plugin, Plugins, try_out};
 pub use redact::SHORTEST_REDACTED;
 pub use scratch::{Effects, RecordedReply, Scratch};
-pub use state::{Body, Environment};
+pub use state::{Body, Environment, Owner};

@@ -21,7 +21,7 @@ impl Pairs {
     pub(super) fn new(store: Store, environment: &Arc<Environment>) -> Self {
         Self {
             store,
-            channel: Arc::clone(&environment.channel),
+            channel: Arc::clone(&environment.owner.channel),
             quota: environment.limits.quota,
             scratch: environment.effects.scratch().cloned(),
             environment: Arc::clone(environment),

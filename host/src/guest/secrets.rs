@@ -33,7 +33,7 @@ impl Environment {
         if self.secrets.is_empty() {
             return None;
         }
-        let set = store.secret_names(&self.channel).unwrap_or_default();
+        let set = store.secret_names(&self.owner.channel).unwrap_or_default();
         let mut values: Vec<_> = handed_out.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
         for SecretRef { name, version } in &self.secrets {
             let kept = set.iter().find(|set| set.name == *name).map(|set| set.versions.as_slice()).unwrap_or_default();
@@ -45,6 +45,6 @@ impl Environment {
     }
 
     fn value(&self, store: &Store, name: &str, version: SecretVersion) -> Option<String> {
-        store.secret(&self.channel, name, version).ok().flatten()
+        store.secret(&self.owner.channel, name, version).ok().flatten()
     }
 }

@@ -15,18 +15,28 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use super::engine::Runtime;
 use super::failpoint::failpoint;
 use super::imports::logging::{clean, cut};
+use super::imports::parts::Parts;
 use super::instance::Call;
 use super::limits::Limits;
 use super::outbound::{HostPattern, PlatformApi, Sender};
 use super::pairs::Pairs;
 use super::scratch::Effects;
-use crate::store::{Grants, SecretRef};
+use crate::store::{Grants, SecretRef, Timestamp};
+
+/// Whose a release is. A channel that is deleted and made again under its name is another one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Owner {
+    /// The channel's slug.
+    pub channel: Arc<str>,
+    /// When the channel was made.
+    pub created: Timestamp,
+}
 
 /// What a release gives to its guests, the same for every call.
 #[derive(Debug)]
 pub struct Environment {
-    /// The channel's slug.
-    pub channel: Arc<str>,
+    /// Its channel.
+    pub owner: Owner,
     /// The settings that the guest may read.
     pub config: BTreeMap<String, String>,
     /// What the guest may reach.
@@ -43,11 +53,6 @@ pub struct Environment {
     pub effects: Effects,
     /// Changes of its pairs that may wait for the one writer at a time: it serves all channels in the order of their coming.
     pub writes: Semaphore,
-}
-
-impl Environment {
-    /// So many changes of one release's pairs wait for the writer at a time.
-    pub const WRITES: usize = 2;
 }
 
 /// The request body, for `raw-request`.
@@ -96,6 +101,8 @@ pub(super) struct CallState {
     pub(super) deadline: Instant,
     pub(super) log: Log,
     pub(super) memory: MemoryLimit,
+    /// What it may still put into its requests.
+    pub(super) parts: Parts,
     /// Open `cas` handles, each of which keeps a value.
     pub(super) compared: usize,
     pub(super) table: ResourceTable,
@@ -119,6 +126,7 @@ impl CallState {
             body: call.body.clone(),
             deadline,
             log: Log::default(),
+            parts: Parts::new(runtime.config.outbound.parts),
             compared: 0,
             memory: MemoryLimit { limit: environment.limits.memory, used: 0, denied: false },
             table,
@@ -130,7 +138,7 @@ impl CallState {
     }
 
     pub(super) fn failpoint(&self, point: &str) {
-        failpoint(&self.environment.channel, point);
+        failpoint(&self.environment.owner.channel, point);
     }
 
     /// Everything that the guest wrote: its log, and what it printed, its panic message among it.

@@ -5,12 +5,12 @@
 //! for twice as long each time the probe fails.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::Work;
+use super::{Release, Work};
 use crate::config;
 
 /// The breakers of one release.
@@ -20,6 +20,34 @@ pub struct Breakers {
     began: Instant,
     /// Made with the first call: most channels of a node are idle, and all breakers of one take more than a kilobyte.
     all: OnceLock<Box<[Breaker; Work::COUNT]>>,
+}
+
+/// How a call came past a breaker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pass {
+    /// It is closed.
+    Freely,
+    /// It is open, and the end of this call decides whether it stays so.
+    Probe,
+}
+
+/// A call that is a probe. When nothing was told of its end, the next call may be one at once.
+pub struct Probe {
+    release: Arc<Release>,
+    work: Work,
+}
+
+impl Probe {
+    /// A call that passed so.
+    pub fn new(release: Arc<Release>, work: Work) -> Self {
+        Self { release, work }
+    }
+}
+
+impl Drop for Probe {
+    fn drop(&mut self) {
+        self.release.breakers.give_back(self.work);
+    }
 }
 
 /// How a breaker stands, for administrators.
@@ -45,7 +73,7 @@ struct Breaker {
     open_until: AtomicU64,
     /// Faults without a success in between.
     in_a_row: AtomicU32,
-    /// Whether a probe is under way: while open, only its end counts, not that of calls that had begun before.
+    /// Whether a probe is under way whose end was not told yet.
     probing: AtomicBool,
     /// Each the calls and faults of one part of the window: stamp, calls, faults. One word, so that they change together.
     window: [AtomicU64; BUCKETS],
@@ -58,12 +86,12 @@ impl Breakers {
         Self { settings, began: Instant::now(), all: OnceLock::new() }
     }
 
-    /// Whether work may be done now; if not, the whole seconds after which it is worth another try.
-    pub fn pass(&self, work: Work) -> Result<(), u32> {
-        let Some(breaker) = self.known(work) else { return Ok(()) };
+    /// Whether work may be done now, and how; if not, the whole seconds after which it is worth another try.
+    pub fn pass(&self, work: Work) -> Result<Pass, u32> {
+        let Some(breaker) = self.known(work) else { return Ok(Pass::Freely) };
         let until = breaker.open_until.load(Ordering::Relaxed);
         if until == 0 {
-            return Ok(());
+            return Ok(Pass::Freely);
         }
         let now = self.now();
         if now >= until {
@@ -72,15 +100,26 @@ impl Breakers {
             let moved = breaker.open_until.compare_exchange(until, next, Ordering::AcqRel, Ordering::Relaxed);
             if moved.is_ok() {
                 breaker.probing.store(true, Ordering::Release);
-                return Ok(());
+                return Ok(Pass::Probe);
             }
         }
         let wait = until.saturating_sub(now).div_ceil(1000).max(1);
         Err(u32::try_from(wait).unwrap_or(u32::MAX))
     }
 
-    /// Tells how a call ended; true when its fault opened the breaker.
-    pub fn tell(&self, work: Work, fault: bool) -> bool {
+    /// A probe came to nothing: no guest was asked, or nobody learned how it did. The next call may be one.
+    fn give_back(&self, work: Work) {
+        let Some(breaker) = self.known(work) else { return };
+        if breaker.probing.swap(false, Ordering::AcqRel) {
+            let now = self.now().max(1);
+            let open = |until: u64| (until != 0).then_some(now);
+            let _ = breaker.open_until.fetch_update(Ordering::AcqRel, Ordering::Relaxed, open);
+        }
+    }
+
+    /// Tells how a call ended that passed so; true when its fault opened the breaker. While it is open, only the end of a probe
+    /// counts, not that of calls that had begun before.
+    pub fn tell(&self, work: Work, pass: Pass, fault: bool) -> bool {
         let settings = &self.settings;
         if settings.faults == 0 {
             return false;
@@ -90,7 +129,7 @@ impl Breakers {
         let slot = now / self.bucket();
         breaker.count(slot, fault);
         if breaker.open_until.load(Ordering::Relaxed) != 0 {
-            let probe = breaker.probing.swap(false, Ordering::AcqRel);
+            let probe = pass == Pass::Probe && breaker.probing.swap(false, Ordering::AcqRel);
             if probe && fault {
                 self.rest(breaker, now);
             } else if probe {
@@ -225,26 +264,35 @@ mod tests {
         })
     }
 
+    /// Asks until a probe passes.
+    fn probe(all: &Breakers) {
+        let until = Instant::now() + Duration::from_secs(10);
+        while all.pass(PAGE) != Ok(Pass::Probe) {
+            assert!(Instant::now() < until, "no probe passes");
+            std::thread::yield_now();
+        }
+    }
+
     #[test]
     fn it_opens_after_faults_in_a_row_and_for_its_own_work_alone() {
         let all = breakers(5, 60_000);
         for _ in 0..4 {
-            assert!(!all.tell(PAGE, true));
+            assert!(!all.tell(PAGE, Pass::Freely, true));
         }
-        assert!(!all.tell(PAGE, false), "a success begins anew");
+        assert!(!all.tell(PAGE, Pass::Freely, false), "a success begins anew");
         for _ in 0..4 {
-            assert!(!all.tell(PAGE, true));
+            assert!(!all.tell(PAGE, Pass::Freely, true));
         }
-        assert!(all.tell(PAGE, true));
+        assert!(all.tell(PAGE, Pass::Freely, true));
         assert_eq!(all.pass(PAGE), Err(60));
-        assert_eq!(all.pass(Work::sdk(Interaction::OrderPull)), Ok(()));
+        assert_eq!(all.pass(Work::sdk(Interaction::OrderPull)), Ok(Pass::Freely));
         assert_eq!(all.open()[0].interaction, "payment.page");
         assert!(
-            !all.tell(PAGE, true) && !all.tell(PAGE, false),
+            !all.tell(PAGE, Pass::Freely, true) && !all.tell(PAGE, Pass::Freely, false),
             "calls that had begun before neither open nor close it"
         );
         assert_eq!(all.pass(PAGE), Err(60));
-        assert_eq!((all.reset(None), all.pass(PAGE)), (1, Ok(())));
+        assert_eq!((all.reset(None), all.pass(PAGE)), (1, Ok(Pass::Freely)));
         assert!(all.open().is_empty());
     }
 
@@ -253,41 +301,80 @@ mod tests {
         let all = breakers(5, 60_000);
         let mut opened = false;
         for call in 0..20 {
-            opened |= all.tell(PAGE, call % 2 == 0 || call == 19);
+            opened |= all.tell(PAGE, Pass::Freely, call % 2 == 0 || call == 19);
         }
         assert!(opened && all.pass(PAGE).is_err());
         let all = breakers(5, 60_000);
         for call in 0..2000 {
-            assert!(!all.tell(PAGE, call % 3 == 0), "a third is not half");
+            assert!(!all.tell(PAGE, Pass::Freely, call % 3 == 0), "a third is not half");
         }
     }
 
     #[test]
     fn one_probe_passes_and_its_fault_doubles_the_rest() {
         let all = breakers(1, 1);
-        assert!(all.tell(PAGE, true));
-        let probe = |all: &Breakers| {
-            let until = Instant::now() + Duration::from_secs(10);
-            while all.pass(PAGE).is_err() {
-                assert!(Instant::now() < until, "no probe passes");
-                std::thread::yield_now();
-            }
-        };
+        assert!(all.tell(PAGE, Pass::Freely, true));
         probe(&all);
-        assert!(all.tell(PAGE, true), "the probe's fault opens it again");
+        assert!(all.tell(PAGE, Pass::Probe, true), "the probe's fault opens it again");
         assert_eq!(all.pause(0) * 2, all.pause(1));
         assert_eq!(breakers(1, 60_000).pause(40), 300_000, "but never for longer than the longest");
         probe(&all);
-        assert!(!all.tell(PAGE, false));
+        assert!(!all.tell(PAGE, Pass::Probe, false));
         assert!(all.open().is_empty(), "the probe's success closes it");
+    }
+
+    #[test]
+    fn a_probe_that_came_to_nothing_lets_the_next_call_be_one_at_once() {
+        let all = breakers(1, 500);
+        assert!(all.tell(PAGE, Pass::Freely, true));
+        probe(&all);
+        assert!(all.pass(PAGE).is_err(), "one at a time");
+        assert!(!all.tell(PAGE, Pass::Freely, false), "the end of an older call is not the probe's");
+        assert!(all.pass(PAGE).is_err());
+        all.give_back(PAGE);
+        assert_eq!(all.pass(PAGE), Ok(Pass::Probe));
+        assert_eq!(all.open()[0].openings, 1, "it was no fault");
+        assert!(!all.tell(PAGE, Pass::Probe, false));
+        all.give_back(PAGE);
+        assert_eq!((all.pass(PAGE), all.open()), (Ok(Pass::Freely), Vec::new()), "what was told is not given back");
+    }
+
+    #[test]
+    fn it_opens_by_its_own_figures_and_stays_open_no_longer_than_the_longest() {
+        let settings = |calls, rate, window_ms, longest_ms| {
+            Breakers::new(config::Breaker {
+                faults: 100,
+                rate,
+                calls,
+                window: Duration::from_millis(window_ms),
+                open: Duration::from_millis(1000),
+                longest: Duration::from_millis(longest_ms),
+            })
+        };
+        let faults_until_open =
+            |all: &Breakers| (1..=100).find(|call| all.tell(PAGE, Pass::Freely, call % 2 == 0)).unwrap_or_default();
+        assert_eq!(faults_until_open(&settings(6, 0.5, 30_000, 9000)), 6, "so many calls");
+        assert_eq!(faults_until_open(&settings(12, 0.5, 30_000, 9000)), 12);
+        assert_eq!(faults_until_open(&settings(6, 0.6, 30_000, 9000)), 0, "so large a share");
+        assert_eq!((settings(6, 0.5, 1, 9000).bucket(), settings(6, 0.5, 60_000, 9000).bucket()), (1, 10_000));
+        let short = settings(6, 0.5, 12, 9000);
+        for _ in 0..5 {
+            assert!(!short.tell(PAGE, Pass::Freely, true));
+        }
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_millis(30) {
+            std::thread::yield_now();
+        }
+        assert!(!short.tell(PAGE, Pass::Freely, true), "the five before have left the window");
+        assert_eq!((short.pause(0), short.pause(1), short.pause(9)), (1000, 2000, 9000));
     }
 
     #[test]
     fn without_a_number_of_faults_it_is_off() {
         let all = breakers(0, 60_000);
         for _ in 0..100 {
-            assert!(!all.tell(PAGE, true));
+            assert!(!all.tell(PAGE, Pass::Freely, true));
         }
-        assert_eq!(all.pass(PAGE), Ok(()));
+        assert_eq!(all.pass(PAGE), Ok(Pass::Freely));
     }
 }

@@ -25,7 +25,7 @@ use crate::config::FailureMode;
 use crate::guest::{Environment, Lane, Plugin};
 use crate::store::{Digest, KeyKind, KeyRecord, Mode, Timestamp};
 
-pub use breaker::{Breakers, OpenBreaker};
+pub use breaker::{Breakers, OpenBreaker, Pass, Probe};
 pub use canary::Canary;
 pub use deltas::{Deltas, Look, Polled, Polling, Turn};
 pub use headroom::{Headroom, Tight};

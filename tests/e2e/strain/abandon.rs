@@ -4,6 +4,9 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::time::Duration;
 
+use serde_json::{Value, json};
+use wharf_protocol::examples;
+
 use super::{free_places, open_files, push};
 use crate::host::{Host, TEST_KEY, sdk_body, wait_for};
 use crate::trust::load::for_a_while;
@@ -52,15 +55,16 @@ fn whenever_a_caller_goes_away_its_place_and_its_files_come_back() {
 
 /// Sends a call and goes away as soon as its guest has a place.
 fn hang_up(host: &Host, channel: &str, interaction: &str) {
-    let body = sdk_body(TEST_KEY, interaction, &push());
+    let path = format!("/channels/{channel}/{interaction}_v1");
+    leave(host, channel, &path, "", &sdk_body(TEST_KEY, interaction, &push()));
+}
+
+/// Posts this to a channel and goes away as soon as its guest has a place; `more` is lines of the head.
+fn leave(host: &Host, channel: &str, path: &str, more: &str, body: &str) {
     let before = free_places(host, channel);
     let mut socket = TcpStream::connect(&host.edge).unwrap();
     let length = body.len();
-    write!(
-        socket,
-        "POST /channels/{channel}/{interaction}_v1 HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n{body}"
-    )
-    .unwrap();
+    write!(socket, "POST {path} HTTP/1.1\r\nhost: x\r\n{more}content-length: {length}\r\n\r\n{body}").unwrap();
     wait_for("the call to be under way", || free_places(host, channel) < before);
 }
 
@@ -69,12 +73,41 @@ fn a_call_that_only_looks_ends_with_its_caller_and_leaves_a_row() {
     let host = Host::start();
     host.serving("acme", "chaos", &["behaviour=sleep", "sleep_ms=8000"]);
     hang_up(&host, "acme", "order_pull");
-    let mut rows = serde_json::Value::Null;
+    let mut rows = Value::Null;
     wait_for("the call to be in the journal", || {
         rows = host.wharf(&["calls", "acme"]);
         rows[0]["outcome"] == "abandoned"
     });
     assert!(rows[0]["duration_us"].as_u64().is_some_and(|us| us < 7_000_000), "{rows}");
+}
+
+#[test]
+fn a_notification_that_only_looks_ends_with_its_caller_and_any_other_is_finished() {
+    let host = Host::start();
+    let body_of = |event: &str| {
+        let mut bodies = examples::notifications().map(|example| example.body);
+        bodies.find(|body| serde_json::from_str::<Value>(body).unwrap()["eventType"] == event).unwrap()
+    };
+    for (event, sleep, outcome) in [
+        ("contact.search", "sleep_ms=7000", "abandoned"),
+        ("contact.details", "sleep_ms=7000", "abandoned"),
+        ("document.pricing", "sleep_ms=7000", "abandoned"),
+        ("contact.validation", "sleep_ms=1000", "ok"),
+        ("document.validation", "sleep_ms=1000", "ok"),
+    ] {
+        let channel = format!("shop-{}", event.replace('.', "-"));
+        let keys = host.serving(&channel, "chaos", &["behaviour=sleep", sleep]);
+        let (path, key) =
+            (format!("/channels/{channel}/notifications"), format!("x-api-key: {}\r\n", keys.notification));
+        leave(&host, &channel, &path, &key, body_of(event));
+        let mut rows = Value::Null;
+        wait_for("the call to be in the journal", || {
+            rows = host.wharf(&["calls", &channel]);
+            rows != json!([])
+        });
+        assert_eq!((rows[0]["action"].as_str(), rows[0]["outcome"].as_str()), (Some(event), Some(outcome)), "{rows}");
+        assert!(rows[0]["duration_us"].as_u64().is_some_and(|us| us < 6_000_000), "{rows}");
+    }
 }
 
 #[test]

@@ -142,3 +142,26 @@ fn notifications_that_nobody_waits_for_pause_while_it_is_open_and_do_not_die() {
         wait_for("an end", || ["done", "dead"].contains(&shown(&id)["state"].as_str().unwrap_or_default()));
     }
 }
+
+#[test]
+fn a_probe_that_finds_no_place_is_not_spent() {
+    let host = Host::with_config("[call]\nsdk-deadline = \"2s\"\n[breaker]\nfaults = 1\nopen = \"300ms\"\n");
+    host.channel("acme");
+    let only = ["--automatic-return", "off", "--limit", "in-flight=1", "--limit", "queue=0"];
+    host.wharf(&[&["channel", "set", "acme"][..], &only].concat());
+    host.deploy("acme", "chaos", &["behaviour=sometimes", "other=sleep", "client=13"]);
+    assert_eq!(call(&host, "inventory_push", UNLUCKY).code(), "HOST_DEADLINE");
+    std::thread::scope(|scope| {
+        let holder = scope.spawn(|| call(&host, "order_pull", UNLUCKY));
+        wait_for("the only place to be taken", || status(&host, "acme")["in_flight_free"] == 0);
+        wait_for("the rest to be over", || host.wharf(&["breaker", "list", "acme"])[0]["probe_in_ms"] == 0);
+        let answer = call(&host, "inventory_push", 1);
+        assert_eq!((answer.status, answer.code().as_str()), (503, "HOST_BUSY"), "{answer:?}");
+        assert!(answer.body.contains("at the same time"), "it was let through and found no place: {answer:?}");
+        let open = host.wharf(&["breaker", "list", "acme"])[0].clone();
+        assert_eq!((&open["probe_in_ms"], &open["openings"]), (&json!(0), &json!(1)), "{open}");
+        assert_eq!(holder.join().unwrap().code(), "HOST_DEADLINE");
+    });
+    assert_eq!(call(&host, "inventory_push", 1).status, 200, "the next one is the probe");
+    assert_eq!(listed(&host), ["order_pull"]);
+}

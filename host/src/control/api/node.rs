@@ -215,7 +215,7 @@ fn own_metrics(control: &Control) -> Result<Registry, StoreError> {
     registry.register("release_in_flight", "Calls that are under way on a published release", metrics.in_flight);
     registry.register(
         "release_headroom",
-        "Calls of a published release that used more than 80 % of the limit",
+        "Calls of a published release, of its last 500 to 1,000, that used more than 80 % of the limit",
         metrics.headroom,
     );
     registry.register("breakers_open", "Interactions that are not called at present", metrics.breakers);
@@ -266,7 +266,7 @@ impl Releases {
                 metrics.in_flight.get_or_create(&label).set(release.traffic.in_flight());
                 metrics.breakers.get_or_create(&label).set(release.breakers.open().len() as u64);
                 let [channel, number] = label;
-                for (limit, over) in release.headroom.counts() {
+                for Tight { limit, over, .. } in release.headroom.recent(score) {
                     let label = [channel.clone(), number.clone(), ("limit", limit.to_owned())];
                     metrics.headroom.get_or_create(&label).set(over);
                 }

@@ -9,8 +9,8 @@ mod spec;
 use std::sync::Arc;
 
 use super::{Control, ControlError, spec as release};
-use crate::guest::{Abandoned, Plugin};
-use crate::store::{PreflightMark, ReleaseSpec};
+use crate::guest::{Abandoned, Owner, Plugin};
+use crate::store::{PreflightMark, ReleaseSpec, StoreError};
 
 pub use report::{DeclaredCase, FailedCase, Preflight};
 pub use spec::{CaseOutcome, SpecCase, SpecPreflight};
@@ -32,13 +32,14 @@ impl Control {
         }
         // The semaphore is never closed.
         let _place = self.trials.acquire().await.ok();
-        let own = self.store.channel(channel)?.map(|channel| channel.limits).unwrap_or_default();
-        let limits = self.runtime.limits(&own, &spec.limits);
+        let known = self.store.channel(channel)?.ok_or_else(|| StoreError::NoChannel(channel.to_owned()))?;
+        let owner = Owner { channel: Arc::from(channel), created: known.created };
+        let limits = self.runtime.limits(&known.limits, &spec.limits);
         let trial = run::Trial {
             config: Arc::clone(&self.config),
             runtime: Arc::clone(&self.runtime),
             plugin: Arc::clone(plugin),
-            environment: release::environment(&Arc::from(channel), spec, limits)?,
+            environment: release::environment(owner, spec, limits)?,
             pace: Arc::default(),
         };
         // A component that computes must not hold the thread that answers administrators.

@@ -138,7 +138,7 @@ impl Series {
     async fn call(&self, id: &str, case: &Case<'_>, time: Duration) -> Result<Vec<u8>, Failed> {
         let body = Bytes::from(case.body.clone());
         let runner = SandboxRunner { series: self, id, time };
-        let ids = |action| Ids { call: id, channel: &self.environment.channel, action };
+        let ids = |action| Ids { call: id, channel: &self.environment.owner.channel, action };
         let kind = match case.call {
             Call::Sdk(interaction) => {
                 return call::sdk::answer(&runner, ids(interaction.name()), interaction, &body).await;

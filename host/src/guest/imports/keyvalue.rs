@@ -10,18 +10,6 @@ use crate::store::StoreError;
 
 /// The name of the one bucket.
 const BUCKET: &str = "default";
-/// Keys of one page of `list-keys`, and the most in one operation on many: reading and writing them ends before anybody looks
-/// at the time.
-const PAGE: usize = 1000;
-/// Bytes of the values that one operation on many reads.
-const READ: usize = 4 << 20;
-/// Values that the host keeps for a guest between `cas.new` and `swap`.
-const COMPARED: usize = 16;
-
-/// Fails unless so many keys may be in one operation.
-fn bounded(keys: usize) -> Result<(), Error> {
-    if keys <= PAGE { Ok(()) } else { Err(Error::Other(format!("{keys} keys at once; {PAGE} are allowed"))) }
-}
 
 /// The channel's bucket. It has no state of its own: which channel it is stands in the call.
 #[expect(unreachable_pub, reason = "the generated bindings export it again")]
@@ -48,6 +36,15 @@ fn told(error: &StoreError) -> Error {
             tracing::error!(%error, "a key-value operation failed");
             Error::Other("the store failed".to_owned())
         }
+    }
+}
+
+impl CallState {
+    /// Fails unless so many keys may be in one operation.
+    fn bounded(&self, keys: usize) -> Result<(), Error> {
+        let most = self.environment.limits.batch;
+        let told = || Error::Other(format!("{keys} keys at once; {most} are allowed (key-value.batch)"));
+        if keys <= most { Ok(()) } else { Err(told()) }
     }
 }
 
@@ -83,9 +80,10 @@ impl HostBucket for CallState {
     }
 
     async fn list_keys(&mut self, _: Resource<Bucket>, cursor: Option<String>) -> Result<Result<KeyResponse, Error>> {
-        let found = self.pairs.keys(cursor.as_deref(), PAGE);
+        let page = self.environment.limits.batch;
+        let found = self.pairs.keys(cursor.as_deref(), page);
         Ok(found.map_err(|error| told(&error)).map(|keys| {
-            let cursor = if keys.len() == PAGE { keys.last().cloned() } else { None };
+            let cursor = if keys.len() == page { keys.last().cloned() } else { None };
             KeyResponse { keys, cursor }
         }))
     }
@@ -102,24 +100,24 @@ impl batch::Host for CallState {
         _: Resource<Bucket>,
         keys: Vec<String>,
     ) -> Result<Result<Vec<Option<(String, Vec<u8>)>>, Error>> {
-        if let Err(error) = bounded(keys.len()) {
+        if let Err(error) = self.bounded(keys.len()) {
             return Ok(Err(error));
         }
-        let found = self.pairs.get_many(&keys, READ);
+        let found = self.pairs.get_many(&keys, self.environment.limits.read);
         Ok(found
             .map_err(|error| told(&error))
             .map(|values| keys.into_iter().zip(values).map(|(key, value)| value.map(|value| (key, value))).collect()))
     }
 
     async fn set_many(&mut self, _: Resource<Bucket>, entries: Vec<(String, Vec<u8>)>) -> Result<Result<(), Error>> {
-        if let Err(error) = bounded(entries.len()) {
+        if let Err(error) = self.bounded(entries.len()) {
             return Ok(Err(error));
         }
         Ok(self.pairs.set_many(entries).await.map_err(|error| told(&error)))
     }
 
     async fn delete_many(&mut self, _: Resource<Bucket>, keys: Vec<String>) -> Result<Result<(), Error>> {
-        if let Err(error) = bounded(keys.len()) {
+        if let Err(error) = self.bounded(keys.len()) {
             return Ok(Err(error));
         }
         Ok(self.pairs.delete_many(keys).await.map(|_| ()).map_err(|error| told(&error)))
@@ -148,8 +146,9 @@ impl atomics::Host for CallState {
 
 impl atomics::HostCas for CallState {
     async fn new(&mut self, _: Resource<Bucket>, key: String) -> Result<Result<Resource<Cas>, Error>> {
-        if self.compared >= COMPARED {
-            return Ok(Err(Error::Other(format!("{COMPARED} cas handles are open; drop some first"))));
+        let most = self.environment.limits.cas;
+        if self.compared >= most {
+            return Ok(Err(Error::Other(format!("{most} cas handles are open (key-value.cas); drop some first"))));
         }
         match self.pairs.get(&key) {
             Ok(current) => {

@@ -4,6 +4,7 @@ mod config;
 mod host;
 mod keyvalue;
 pub(super) mod logging;
+pub(super) mod parts;
 mod platform;
 
 use wasmtime::component::{HasSelf, Linker};
@@ -39,6 +40,7 @@ pub(super) fn linker(engine: &Engine) -> Result<Linker<CallState>> {
     bindings::Imports::add_to_linker::<_, HasSelf<CallState>>(l, |state| state)?;
     add_wasi(l)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(l)?;
+    parts::link(l)?;
     Ok(linker)
 }
 

@@ -14,12 +14,13 @@ use super::connect::Connection;
 use super::failed::Failed;
 use super::pool::{Place, Pool};
 use super::record::Record;
+use crate::guest::state::Owner;
 
 /// What is held until an answer was read.
 pub(super) struct Open {
     pub(super) connection: Connection,
     pub(super) pool: Arc<Pool>,
-    pub(super) channel: Arc<str>,
+    pub(super) owner: Owner,
     pub(super) place: Place,
     pub(super) record: Record,
 }
@@ -28,7 +29,7 @@ impl Open {
     /// The answer was read to its end: the connection can carry another request.
     fn end(mut self) {
         self.record.done();
-        self.pool.give(self.channel, self.place, self.connection);
+        self.pool.give(self.owner, self.place, self.connection);
     }
 }
 

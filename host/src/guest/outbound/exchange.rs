@@ -20,6 +20,7 @@ use super::pool::Place;
 use super::record::Record;
 use super::target::Target;
 use crate::config;
+use crate::guest::state::Owner;
 
 /// What the requests of one call share.
 pub(super) struct Together {
@@ -55,7 +56,7 @@ impl Times {
 /// A request that may be sent.
 pub(super) struct Exchange {
     pub(super) shared: Arc<Outbound>,
-    pub(super) channel: Arc<str>,
+    pub(super) owner: Owner,
     pub(super) together: Arc<Together>,
     pub(super) target: Target,
     pub(super) times: Times,
@@ -74,9 +75,9 @@ impl Exchange {
             }
         };
         self.record.answered(response.status().as_u16());
-        let Self { shared, channel, target, times, record, .. } = self;
+        let Self { shared, owner, target, times, record, .. } = self;
         let (pool, place) = (Arc::clone(&shared.pool), Place::from(&target));
-        let open = Open { connection, pool, channel, place, record };
+        let open = Open { connection, pool, owner, place, record };
         let limit = shared.largest_response();
         Ok(response.map(|body| Answer::new(body, limit, times.pause, times.until, open).boxed_unsync()))
     }
@@ -90,7 +91,7 @@ impl Exchange {
         let limit = self.shared.limits.request.bytes();
         let (body, mut ended) = Sent::new(body, limit, Arc::clone(&self.record.out));
         let mut request = Request::from_parts(parts, body);
-        let mut kept = self.shared.pool.take(&self.channel, &Place::from(&self.target));
+        let mut kept = self.shared.pool.take(&self.owner, &Place::from(&self.target));
         self.together.sent.fetch_add(1, Ordering::Relaxed);
         loop {
             let reused = kept.is_some();
@@ -112,7 +113,7 @@ impl Exchange {
 
     async fn connection(&self) -> Result<Connection, Failed> {
         let until = self.times.until.min(Instant::now() + self.times.connect);
-        let connected = timeout_at(until.into(), self.shared.connect(&self.channel, &self.target)).await;
+        let connected = timeout_at(until.into(), self.shared.connect(&self.owner.channel, &self.target)).await;
         connected.map_err(|_| if until == self.times.until { Failed::Deadline } else { Failed::ConnectTime })?
     }
 

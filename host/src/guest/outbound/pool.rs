@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::connect::Connection;
 use super::host::Host;
 use super::target::Target;
+use crate::guest::state::Owner;
 
 /// Over all channels: each is an open file.
 const MOST_IDLE: usize = 512;
@@ -43,7 +44,7 @@ pub(super) struct Pool {
 
 #[derive(Default)]
 struct State {
-    channels: HashMap<Arc<str>, Vec<Idle>>,
+    owners: HashMap<Owner, Vec<Idle>>,
     total: usize,
     sweeping: bool,
 }
@@ -55,45 +56,45 @@ impl Pool {
     }
 
     /// A connection of this channel's to this place, if one is open.
-    pub(super) fn take(&self, channel: &Arc<str>, place: &Place) -> Option<Connection> {
+    pub(super) fn take(&self, owner: &Owner, place: &Place) -> Option<Connection> {
         let mut state = self.state();
-        let own = state.channels.get_mut(channel)?;
+        let own = state.owners.get_mut(owner)?;
         let before = own.len();
         own.retain(|idle| idle.lives(self.time));
         let newest = own.iter().rposition(|idle| idle.place == *place).map(|index| own.remove(index));
         let (gone, empty) = (before - own.len(), own.is_empty());
         state.total -= gone;
         if empty {
-            state.channels.remove(channel);
+            state.owners.remove(owner);
         }
         newest.map(|idle| idle.connection)
     }
 
     /// Keeps a connection whose last answer was read to its end, once it is free.
-    pub(super) fn give(self: &Arc<Self>, channel: Arc<str>, place: Place, mut connection: Connection) {
+    pub(super) fn give(self: &Arc<Self>, owner: Owner, place: Place, mut connection: Connection) {
         if self.most == 0 || connection.sender.is_closed() {
             return;
         }
         if connection.sender.is_ready() {
-            return self.put(channel, place, connection);
+            return self.put(owner, place, connection);
         }
         let pool = Arc::clone(self);
         tokio::spawn(async move {
             if matches!(tokio::time::timeout(SETTLE, connection.sender.ready()).await, Ok(Ok(()))) {
-                pool.put(channel, place, connection);
+                pool.put(owner, place, connection);
             }
         });
     }
 
-    fn put(self: &Arc<Self>, channel: Arc<str>, place: Place, connection: Connection) {
+    fn put(self: &Arc<Self>, owner: Owner, place: Place, connection: Connection) {
         let mut state = self.state();
         let full = state.total >= MOST_IDLE;
-        let count = state.channels.get(&channel).map_or(0, Vec::len);
+        let count = state.owners.get(&owner).map_or(0, Vec::len);
         if full && count == 0 {
             return;
         }
         let oldest_goes = full || count >= self.most;
-        let own = state.channels.entry(channel).or_default();
+        let own = state.owners.entry(owner).or_default();
         if oldest_goes {
             own.remove(0);
         }
@@ -115,11 +116,11 @@ impl Pool {
     /// Closes what has waited too long; tells whether anything is left.
     fn sweep(&self) -> bool {
         let mut state = self.state();
-        state.channels.retain(|_, own| {
+        state.owners.retain(|_, own| {
             own.retain(|idle| idle.lives(self.time));
             !own.is_empty()
         });
-        state.total = state.channels.values().map(Vec::len).sum();
+        state.total = state.owners.values().map(Vec::len).sum();
         state.sweeping = state.total > 0;
         state.sweeping
     }
@@ -131,13 +132,13 @@ impl Pool {
     #[cfg(test)]
     pub(super) fn forget(&self) {
         let mut state = self.state();
-        (state.total, state.channels) = (0, HashMap::new());
+        (state.total, state.owners) = (0, HashMap::new());
     }
 
     #[cfg(test)]
     pub(super) fn count(&self) -> usize {
         let state = self.state();
-        assert_eq!(state.total, state.channels.values().map(Vec::len).sum::<usize>());
+        assert_eq!(state.total, state.owners.values().map(Vec::len).sum::<usize>());
         state.total
     }
 }

@@ -186,7 +186,7 @@ impl Sender {
     pub(super) fn row_of(&self, method: &str, host: &str, path: &str) -> OutboundRecord {
         let mut row = OutboundRecord {
             call: self.call.clone(),
-            channel: self.environment.channel.to_string(),
+            channel: self.environment.owner.channel.to_string(),
             at: Timestamp::now(),
             method: cut_to(method, LONGEST_METHOD),
             host: cut_to(host, LONGEST_HOST),
@@ -263,7 +263,7 @@ impl Drop for Sender {
         if more > 0 && self.environment.effects.scratch().is_none() {
             self.store.record_outbound(OutboundRecord {
                 call: self.call.clone(),
-                channel: self.environment.channel.to_string(),
+                channel: self.environment.owner.channel.to_string(),
                 at: Timestamp::now(),
                 method: String::new(),
                 host: String::new(),
@@ -283,6 +283,10 @@ impl Drop for Sender {
 impl WasiHttpHooks for Sender {
     fn is_forbidden_header(&mut self, name: &HeaderName) -> bool {
         headers::is_forbidden(name)
+    }
+
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        self.shared.limits.chunk.len()
     }
 
     fn send_request(
@@ -322,7 +326,7 @@ impl Sender {
         let exchange = Exchange {
             times: Times::new(&self.shared.limits, options.as_ref(), until),
             shared: Arc::clone(&self.shared),
-            channel: Arc::clone(&self.environment.channel),
+            owner: self.environment.owner.clone(),
             together,
             target,
             record: Record::begin(self.store.clone(), row),

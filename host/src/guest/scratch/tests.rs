@@ -7,7 +7,7 @@ use super::*;
 use crate::config::{Config, Size};
 use crate::guest::limits::Limits;
 use crate::guest::pairs::Pairs;
-use crate::guest::state::Environment;
+use crate::guest::state::{Environment, Owner};
 use crate::store::{Grants, LimitOverrides, Mode, NewChannel, Retention, Store, Timestamp};
 
 /// The same numbers in every run; see Steele and Vigna's splitmix64.
@@ -43,7 +43,7 @@ impl Random {
 
 fn environment(config: &Config, channel: &str, effects: Effects) -> Environment {
     Environment {
-        channel: channel.into(),
+        owner: Owner { channel: channel.into(), created: Timestamp(0) },
         config: BTreeMap::new(),
         grants: Grants { key_value: true, ..Grants::default() },
         hosts: Vec::new(),
@@ -51,7 +51,7 @@ fn environment(config: &Config, channel: &str, effects: Effects) -> Environment 
         secrets: Vec::new(),
         limits: Limits::of(config, 8, &LimitOverrides::default(), &LimitOverrides::default()),
         effects,
-        writes: Semaphore::new(Environment::WRITES),
+        writes: Semaphore::new(config.key_value.waiting),
     }
 }
 
@@ -148,6 +148,29 @@ async fn pages_of_keys_reach_over_what_was_deleted() {
     scratch.set_many(vec![("k05x".to_owned(), Vec::new())]).await.unwrap();
     assert_eq!(scratch.keys(None, 3).unwrap(), ["k05x", "k40", "k41"]);
     assert_eq!(scratch.keys(Some("k48"), 3).unwrap(), ["k49"]);
+}
+
+#[tokio::test]
+async fn of_one_releases_changes_only_so_many_wait_for_the_writer() {
+    for waiting in [1_u8, 2, 4] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut config = Config::default();
+        config.key_value.waiting = waiting.into();
+        let store = Store::open(dir.path(), Retention::from(&config)).unwrap();
+        let [hog, _] = channel(&store, &config, "acme", &[]).await;
+        let other = Pairs::new(store.clone(), &Arc::new(environment(&config, "acme", Effects::Live)));
+        let mut changes: Vec<_> = (0..6).map(|_| Box::pin(hog.increment("n".to_owned(), 1))).collect();
+        // Each is polled once: those whose turn it is are with the writer then, and the others wait.
+        for change in &mut changes {
+            assert!(futures_util::poll!(change).is_pending());
+        }
+        let before = other.increment("n".to_owned(), 0).await.unwrap();
+        assert_eq!(before, i64::from(waiting), "changes that went before another release's");
+        for change in changes {
+            change.await.unwrap();
+        }
+        assert_eq!(other.increment("n".to_owned(), 0).await.unwrap(), 6);
+    }
 }
 
 fn line(call: &str, message: String) -> LogLine {

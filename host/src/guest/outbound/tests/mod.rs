@@ -29,9 +29,9 @@ use super::*;
 use crate::config::Config;
 use crate::guest::limits::Limits;
 use crate::guest::scratch::Effects;
-use crate::guest::state::Environment;
+use crate::guest::state::{Environment, Owner};
 use crate::store::{
-    Grants, LimitOverrides, Mode, NewChannel, OutboundRecord, Retention, SecretRef, SecretVersion, Store,
+    Grants, LimitOverrides, Mode, NewChannel, OutboundRecord, Retention, SecretRef, SecretVersion, Store, Timestamp,
 };
 
 const FINE: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
@@ -67,19 +67,24 @@ impl Rig {
     }
 
     fn call_for(&self, time: Duration, channel: &str, hosts: &[&str]) -> Sender {
+        let owner = Owner { channel: channel.into(), created: Timestamp(0) };
+        self.call_of(owner, time, hosts)
+    }
+
+    fn call_of(&self, owner: Owner, time: Duration, hosts: &[&str]) -> Sender {
         let none = LimitOverrides::default();
         let mut limits = Limits::of(&Config::default(), 8, &none, &none);
         limits.requests = self.shared.limits.requests;
         let environment = Environment {
-            channel: channel.into(),
+            owner,
             config: std::collections::BTreeMap::default(),
             grants: Grants::default(),
             hosts: hosts.iter().map(|host| host.parse().unwrap()).collect(),
             platform: None,
             secrets: vec![SecretRef { name: "KEY".into(), version: SecretVersion::Latest }],
+            writes: Semaphore::new(limits.waiting),
             limits,
             effects: Effects::Live,
-            writes: Semaphore::new(Environment::WRITES),
         };
         let mut sender = Sender::new(0, &self.shared, Arc::new(environment), self.store.clone(), Instant::now() + time);
         sender.begin("call-1");

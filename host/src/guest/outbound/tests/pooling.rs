@@ -32,6 +32,19 @@ async fn a_connection_carries_its_channels_next_call_and_no_other_channels() {
 }
 
 #[tokio::test]
+async fn a_channel_that_was_made_again_under_its_name_inherits_no_connection() {
+    let upstream = Upstream::start(say(FINE)).await;
+    let rig = Rig::new(|_| {}).await;
+    for (made, connections) in [(1, 1), (1, 1), (2, 2), (2, 2), (1, 2)] {
+        let owner = Owner { channel: "acme".into(), created: Timestamp(made) };
+        let mut call = rig.call_of(owner, Duration::from_secs(10), &[&upstream.host()]);
+        assert_eq!(send(&mut call, get(&upstream.url("/"))).await.unwrap().body, "ok");
+        assert_eq!(upstream.connections(), connections, "made at {made}");
+        until(|| rig.shared.pool.count() == connections).await;
+    }
+}
+
+#[tokio::test]
 async fn a_connection_whose_answer_was_not_read_is_closed() {
     let long = format!("HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n{}", "x".repeat(1000));
     let upstream = Upstream::start(say(&long)).await;
