@@ -158,6 +158,7 @@ async fn bench(events: i64) -> (TempDir, Arc<Bench>) {
                 entity_id: Some(number / 2),
                 body: number.to_string(),
                 dedupe: Digest::of(&number.to_le_bytes()),
+                same: None,
                 at: START,
             };
             tokio::spawn(async move { store.enqueue(event, Duration::from_hours(24)).await.unwrap().id })

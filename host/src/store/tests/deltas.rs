@@ -1,4 +1,5 @@
 use super::*;
+use crate::store::Filter;
 
 const DAY: Duration = Duration::from_hours(24);
 const MINUTE: Duration = Duration::from_mins(1);
@@ -46,7 +47,7 @@ async fn webhook(store: &Store, what: &str, at: Timestamp) -> bool {
 }
 
 fn queued(store: &Store) -> usize {
-    store.queued("acme", None, 100).unwrap().len()
+    store.queued("acme", None, &Filter::default(), 100).unwrap().len()
 }
 
 fn cursor(store: &Store) -> String {

@@ -88,6 +88,7 @@ async fn put(store: &Store, model: &mut Model, now: Timestamp, dice: &mut Dice) 
         entity_id: i64::try_from(entity).ok(),
         dedupe: Digest::of(body.as_bytes()),
         body,
+        same: None,
         at: now,
     };
     let queued = store.enqueue(event, LEASE).await.unwrap();

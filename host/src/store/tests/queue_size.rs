@@ -55,6 +55,7 @@ async fn a_long_queue_is_as_quick_as_a_short_one() {
         entity_id: Some(1),
         body: "{}".into(),
         dedupe: Digest::of(b"bolt"),
+        same: None,
         at: now,
     };
     store.enqueue(event, LEASE).await.unwrap();
