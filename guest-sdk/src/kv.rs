@@ -83,7 +83,8 @@ pub fn keys() -> Result<Vec<String>, Error> {
     }
 }
 
-/// The values under several keys, in their order, with one call to the host.
+/// The values under several keys, in their order, with one call to the host. Unless the node says otherwise
+/// (`key-value.batch`, `key-value.read`) these are at most 1,000 keys with 4 MiB of values.
 ///
 /// # Errors
 /// [`Error::Denied`], [`Error::Store`].
@@ -94,7 +95,8 @@ pub fn get_many<K: AsRef<str>>(keys: &[K]) -> Result<Vec<Option<Vec<u8>>>, Error
     below::kv_get_many(&owned(keys))
 }
 
-/// Stores several values in one commit: all of them or none.
+/// Stores several values in one commit: all of them or none. At most 1,000, unless the node says otherwise
+/// (`key-value.batch`).
 ///
 /// # Errors
 /// [`Error::Denied`], [`Error::Store`].
@@ -105,7 +107,7 @@ pub fn set_many(pairs: &[(String, Vec<u8>)]) -> Result<(), Error> {
     below::kv_set_many(pairs)
 }
 
-/// Removes several keys in one commit.
+/// Removes several keys in one commit. At most 1,000, unless the node says otherwise (`key-value.batch`).
 ///
 /// # Errors
 /// [`Error::Denied`], [`Error::Store`].

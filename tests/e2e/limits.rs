@@ -63,6 +63,24 @@ fn the_journal_keeps_the_newest_calls_alone() {
 }
 
 #[test]
+fn the_journal_keeps_the_newest_log_lines_alone() {
+    let host = Host::with_config("[journal]\nlog-lines = 12\n");
+    host.serving("acme", "chaos", &["behaviour=flood-log", "lines=4"]);
+    let calls: Vec<_> = (0..15)
+        .map(|_| host.sdk("acme", "inventory_push", push()).header("wharf-call-id").unwrap().to_owned())
+        .collect();
+    let mut listed = Value::Null;
+    wait_for("the last call's lines to be in the journal", || {
+        listed = host.wharf(&["logs", "acme", "--limit", "1000"]);
+        listed.as_array().unwrap().iter().filter(|line| line["call"] == calls[14].as_str()).count() == 4
+    });
+    let kept = listed.as_array().unwrap();
+    assert!((12..=24).contains(&kept.len()), "{} lines are kept", kept.len());
+    let oldest = kept.iter().filter_map(|line| calls.iter().position(|call| line["call"] == call.as_str())).min();
+    assert!(oldest >= Some(9), "lines of the call {oldest:?} are kept");
+}
+
+#[test]
 fn a_stop_waits_no_longer_than_it_should() {
     let mut host = Host::with_config("[call]\ndrain = \"500ms\"\n");
     host.serving("acme", "chaos", &["behaviour=sleep", "sleep_ms=8000"]);

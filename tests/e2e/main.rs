@@ -39,6 +39,7 @@ mod settings;
 mod strain;
 mod swap;
 mod told;
+mod tripped;
 mod trust;
 mod upstream;
 mod verifier;

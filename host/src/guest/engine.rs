@@ -181,6 +181,9 @@ fn pool(config: &Config, slots: u32) -> PoolingAllocationConfig {
         .table_elements(guest.table_elements)
         .max_memories_per_component(guest.memories)
         .max_tables_per_component(guest.tables)
+        // Whichever of its modules has them: the engine's default is one of each.
+        .max_memories_per_module(guest.memories)
+        .max_tables_per_module(guest.tables)
         .max_core_instances_per_component(guest.core_instances)
         // At least the number of hot components, so that their memory images stay mapped.
         .max_unused_warm_slots(slots)

@@ -347,7 +347,7 @@ mod tests {
                 rate,
                 calls,
                 window: Duration::from_millis(window_ms),
-                open: Duration::from_millis(1000),
+                open: Duration::from_secs(1),
                 longest: Duration::from_millis(longest_ms),
             })
         };

@@ -55,6 +55,35 @@ fn a_notification_has_its_size_to_the_byte() {
 }
 
 #[test]
+fn a_body_of_an_interaction_has_its_size_to_the_byte() {
+    let host = Host::with_config("[edge]\nsdk-body = \"2KiB\"\n");
+    host.serving("acme", "echo", &[]);
+    let bare = sdk_body(TEST_KEY, "inventory_push", &json!({ "pad": "" }));
+    for (size, expected) in [(2047, 200), (2048, 200), (2049, 413)] {
+        let pad = "x".repeat(size - bare.len());
+        let body = sdk_body(TEST_KEY, "inventory_push", &json!({ "pad": pad }));
+        assert_eq!(wire::post(&sdk_url(&host.edge, "acme", "inventory_push"), &[], &body).status, expected, "{size}");
+    }
+}
+
+#[test]
+fn json_is_no_deeper_than_it_may_be() {
+    let host = Host::with_config("[edge]\njson-depth = 10\n");
+    let keys = host.serving("acme", "echo", &[]);
+    for (depth, expected) in [(9, 200), (10, 200), (11, 400)] {
+        // The body is the first level.
+        let lists = format!("{}{}", "[".repeat(depth - 1), "]".repeat(depth - 1));
+        let nested: serde_json::Value = serde_json::from_str(&lists).unwrap();
+        let body = sdk_body(TEST_KEY, "inventory_push", &json!({ "nested": nested }));
+        let answer = wire::post(&sdk_url(&host.edge, "acme", "inventory_push"), &[], &body);
+        assert_eq!(answer.status, expected, "{depth}: {answer:?}");
+        let note = json!({ "eventType": "contact.search", "entityTypeID": 1, "data": nested });
+        let answer = host.notify("acme", &keys.notification, &note);
+        assert_eq!(answer.status, expected, "{depth}: {answer:?}");
+    }
+}
+
+#[test]
 fn json_has_so_many_keys_and_values_and_no_more() {
     let host = Host::with_config("[edge]\njson-tokens = 1000\n");
     let keys = host.serving("acme", "echo", &[]);

@@ -11,15 +11,6 @@ fn trap(name: &'static str, guest: Guest) -> Case {
     Case::new(name, Ends::Traps, guest)
 }
 
-/// Opens the bucket, and leaves its handle in `$i`.
-const OPEN: &str =
-    "(call $open (i32.const 512) (i32.const 7) (i32.const 1024)) (local.set $i (i32.load (i32.const 1028)))";
-
-/// A guest that does this to the bucket `$i`.
-fn with_bucket(body: &str) -> Guest {
-    Guest::pushing(format!("{OPEN} {body} i32.const 0")).with("(data (i32.const 512) \"default\")")
-}
-
 /// So often, this.
 fn times(count: u32, body: &str) -> String {
     format!(
@@ -33,16 +24,16 @@ fn handles() -> Vec<Case> {
     const DROP: &str = "(call $drop-bucket (local.get $i))";
     const GET: &str = "(call $get (local.get $i) (i32.const 512) (i32.const 7) (i32.const 1024))";
     vec![
-        Case::new("a handle as it should be", Ends::Answers, with_bucket(&[GET, DROP].concat())),
-        trap("a handle dropped twice", with_bucket(&[DROP, DROP].concat())),
-        trap("a handle used after it was dropped", with_bucket(&[DROP, GET].concat())),
-        trap("a made-up handle", with_bucket("(local.set $i (i32.const 12345)) (call $drop-bucket (local.get $i))")),
-        trap("the largest handle", with_bucket("(call $drop-bucket (i32.const -1))")),
+        Case::new("a handle as it should be", Ends::Answers, Guest::keeping(&[GET, DROP].concat())),
+        trap("a handle dropped twice", Guest::keeping(&[DROP, DROP].concat())),
+        trap("a handle used after it was dropped", Guest::keeping(&[DROP, GET].concat())),
+        trap("a made-up handle", Guest::keeping("(local.set $i (i32.const 12345)) (call $drop-bucket (local.get $i))")),
+        trap("the largest handle", Guest::keeping("(call $drop-bucket (i32.const -1))")),
         trap(
             "a handle of another kind",
-            with_bucket("(local.set $i (call $after (i64.const 0))) (call $drop-bucket (local.get $i))"),
+            Guest::keeping("(local.set $i (call $after (i64.const 0))) (call $drop-bucket (local.get $i))"),
         ),
-        trap("a bucket waited for", with_bucket("(call $block (local.get $i))")),
+        trap("a bucket waited for", Guest::keeping("(call $block (local.get $i))")),
         trap("a handle in a list that is none", {
             Guest::pushing("(call $poll (i32.const 512) (i32.const 3) (i32.const 1024)) i32.const 0")
                 .holding(512, &[1, 99, 7])
@@ -104,10 +95,11 @@ fn wishes() -> Vec<Case> {
             Guest::pushing(times(100, log)).pages(20)
         }),
         Case::new("a key of megabytes", Ends::Allowed, {
-            with_bucket("(call $get (local.get $i) (i32.const 65536) (i32.const 50000000) (i32.const 1024))").pages(800)
+            Guest::keeping("(call $get (local.get $i) (i32.const 65536) (i32.const 50000000) (i32.const 1024))")
+                .pages(800)
         }),
         Case::new("a value of megabytes", Ends::Allowed, {
-            with_bucket(
+            Guest::keeping(
                 "(call $set (local.get $i) (i32.const 512) (i32.const 7) (i32.const 65536) (i32.const 50000000) (i32.const 1024))",
             )
             .pages(800)

@@ -14,6 +14,8 @@ package test:hostile;
 world hostile {
     import wharf:channel/host@0.1.0;
     import wasi:keyvalue/store@0.2.0-draft2;
+    import wasi:keyvalue/batch@0.2.0-draft2;
+    import wasi:keyvalue/atomics@0.2.0-draft2;
     import wasi:logging/logging@0.1.0-draft;
     import wasi:random/random@0.2.6;
     import wasi:io/poll@0.2.6;
@@ -21,6 +23,7 @@ world hostile {
     import wasi:clocks/monotonic-clock@0.2.6;
     import wasi:cli/stdout@0.2.6;
     import wasi:cli/exit@0.2.6;
+    import wasi:http/types@0.2.6;
     export wharf:channel/inventory@0.1.0;
 }
 
@@ -52,6 +55,31 @@ package wasi:clocks@0.2.6 {
     }
 }
 
+package wasi:http@0.2.6 {
+    interface types {
+        use wasi:io/streams@0.2.6.{output-stream};
+        variant method { get, head, post, put, delete, connect, options, trace, patch, other(string) }
+        variant scheme { HTTP, HTTPS, other(string) }
+        variant header-error { invalid-syntax, forbidden, immutable }
+        resource fields {
+            constructor();
+            from-list: static func(entries: list<tuple<string, list<u8>>>) -> result<fields, header-error>;
+            append: func(name: string, value: list<u8>) -> result<_, header-error>;
+            set: func(name: string, values: list<list<u8>>) -> result<_, header-error>;
+            clone: func() -> fields;
+        }
+        resource outgoing-request {
+            constructor(headers: fields);
+            body: func() -> result<outgoing-body>;
+            set-method: func(method: method) -> result;
+            set-scheme: func(scheme: option<scheme>) -> result;
+            set-authority: func(authority: option<string>) -> result;
+            set-path-with-query: func(path: option<string>) -> result;
+        }
+        resource outgoing-body { write: func() -> result<output-stream>; }
+    }
+}
+
 package wasi:cli@0.2.6 {
     interface stdout {
         use wasi:io/streams@0.2.6.{output-stream};
@@ -69,6 +97,8 @@ const IMPORTS: &str = r#"
 (import "wasi:keyvalue/store@0.2.0-draft2" "[method]bucket.get" (func $get (param i32 i32 i32 i32)))
 (import "wasi:keyvalue/store@0.2.0-draft2" "[method]bucket.set" (func $set (param i32 i32 i32 i32 i32 i32)))
 (import "wasi:keyvalue/store@0.2.0-draft2" "[resource-drop]bucket" (func $drop-bucket (param i32)))
+(import "wasi:keyvalue/batch@0.2.0-draft2" "get-many" (func $get-many (param i32 i32 i32 i32)))
+(import "wasi:keyvalue/atomics@0.2.0-draft2" "[static]cas.new" (func $cas (param i32 i32 i32 i32)))
 (import "wasi:logging/logging@0.1.0-draft" "log" (func $log (param i32 i32 i32 i32 i32)))
 (import "wasi:random/random@0.2.6" "get-random-bytes" (func $random (param i64 i32)))
 (import "wasi:io/poll@0.2.6" "poll" (func $poll (param i32 i32 i32)))
@@ -78,6 +108,18 @@ const IMPORTS: &str = r#"
 (import "wasi:io/streams@0.2.6" "[method]output-stream.write" (func $write (param i32 i32 i32 i32)))
 (import "wasi:io/streams@0.2.6" "[method]output-stream.blocking-write-and-flush" (func $print (param i32 i32 i32 i32)))
 (import "wasi:cli/exit@0.2.6" "exit" (func $exit (param i32)))
+(import "wasi:http/types@0.2.6" "[constructor]fields" (func $fields (result i32)))
+(import "wasi:http/types@0.2.6" "[static]fields.from-list" (func $from-list (param i32 i32 i32)))
+(import "wasi:http/types@0.2.6" "[method]fields.append" (func $append (param i32 i32 i32 i32 i32 i32)))
+(import "wasi:http/types@0.2.6" "[method]fields.set" (func $set-header (param i32 i32 i32 i32 i32 i32)))
+(import "wasi:http/types@0.2.6" "[method]fields.clone" (func $clone (param i32) (result i32)))
+(import "wasi:http/types@0.2.6" "[constructor]outgoing-request" (func $request (param i32) (result i32)))
+(import "wasi:http/types@0.2.6" "[method]outgoing-request.body" (func $body (param i32 i32)))
+(import "wasi:http/types@0.2.6" "[method]outgoing-request.set-method" (func $set-method (param i32 i32 i32 i32) (result i32)))
+(import "wasi:http/types@0.2.6" "[method]outgoing-request.set-scheme" (func $set-scheme (param i32 i32 i32 i32 i32) (result i32)))
+(import "wasi:http/types@0.2.6" "[method]outgoing-request.set-authority" (func $set-authority (param i32 i32 i32 i32) (result i32)))
+(import "wasi:http/types@0.2.6" "[method]outgoing-request.set-path-with-query" (func $set-path (param i32 i32 i32 i32) (result i32)))
+(import "wasi:http/types@0.2.6" "[method]outgoing-body.write" (func $stream (param i32 i32)))
 "#;
 
 /// Hands out memory from 64 KiB up, and never takes any back.
@@ -110,6 +152,13 @@ impl Guest {
             fields: String::new(),
             encoding: StringEncoding::UTF8,
         }
+    }
+
+    /// A guest that opens its bucket, leaves the handle in `$i`, and then does this. The address 512 holds the name "default".
+    pub(crate) fn keeping(body: &str) -> Self {
+        const OPEN: &str =
+            "(call $open (i32.const 512) (i32.const 7) (i32.const 1024)) (local.set $i (i32.load (i32.const 1028)))";
+        Self::pushing(format!("{OPEN} {body} i32.const 0")).with("(data (i32.const 512) \"default\")")
     }
 
     /// A guest that answers at once, with what lies at the address 0.

@@ -6,11 +6,13 @@ mod kills;
 mod told;
 
 use std::path::Path;
+use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
 
 use crate::host::{Host, Keys, wait_for};
+use crate::trust::load::for_a_while;
 
 /// The database of a node, which may run.
 fn database(data: &Path) -> Connection {
@@ -255,4 +257,58 @@ fn what_was_accepted_survives_a_crash() {
     let left = listed(&host, &running, None).expect("what was under way is not lost either");
     assert!(left["state"] == "running" || left["state"] == "done", "it waits for its lease to run out: {left}");
     assert_eq!(accepted(&host, &keys, &cancellation(2)), (waiting[0].clone(), true), "and is still known");
+}
+
+/// The most of these attempts, each from its start to its end, that were under way at the same time.
+fn at_a_time(attempts: &[(i64, i64)]) -> usize {
+    let beside = |at: i64| attempts.iter().filter(|(start, end)| *start <= at && at < *end).count();
+    attempts.iter().map(|(start, _)| beside(*start)).max().unwrap()
+}
+
+#[test]
+fn so_many_attempts_run_at_a_time_and_of_one_channel_no_more_than_its_part() {
+    let host = Host::with_config("[queue]\nworkers = 3\nworkers-per-channel = 2\n");
+    let sent: Vec<Vec<String>> = ["acme", "other"]
+        .map(|channel| {
+            let keys = host.serving(channel, "chaos", &["behaviour=sleep", "sleep_ms=600"]);
+            let send = |document| host.notify(channel, &keys.notification, &cancellation(document)).ok(202);
+            (0..5).map(|document| send(document)["id"].as_str().unwrap().to_owned()).collect()
+        })
+        .into();
+    let spans = |ids: &[String]| -> Vec<(i64, i64)> {
+        let span = |id: &String| {
+            let mut note = Value::Null;
+            wait_for("the notification to be delivered", || {
+                note = host.wharf(&["notifications", "show", id]);
+                note["state"] == "done"
+            });
+            let attempt = &note["history"][0];
+            (attempt["started"].as_i64().unwrap(), attempt["ended"].as_i64().unwrap())
+        };
+        ids.iter().map(span).collect()
+    };
+    let each: Vec<_> = sent.iter().map(|ids| spans(ids)).collect();
+    let [acme, other, all] = [at_a_time(&each[0]), at_a_time(&each[1]), at_a_time(&each.concat())];
+    assert_eq!((acme, all), (2, 3), "{each:?}");
+    assert!(other <= 2, "{each:?}");
+}
+
+#[test]
+fn the_dead_are_kept_for_their_time_and_no_longer() {
+    let mut left = Vec::new();
+    for keep in ["1s", "1h"] {
+        let host = Host::with_config(&format!("[queue]\nkeep-dead = \"{keep}\"\nschedule = [\"0s\"]\n"));
+        let keys = host.serving("acme", "chaos", &["behaviour=trap"]);
+        let (id, _) = accepted(&host, &keys, &cancellation(5));
+        becomes(&host, &id, "dead");
+        for_a_while(Duration::from_millis(1100));
+        // What is over is cleared away with the first change after a start.
+        let host = host.kill_and_restart();
+        host.channel("later");
+        if keep == "1s" {
+            wait_for("it to be cleared away", || listed(&host, &id, None).is_none());
+        }
+        left.push(listed(&host, &id, None).is_some());
+    }
+    assert_eq!(left, [false, true]);
 }

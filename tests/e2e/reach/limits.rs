@@ -80,6 +80,11 @@ fn a_connection_serves_its_channel_again_and_no_other() {
     assert!(own < 10, "{own} connections for 10 requests");
     assert_eq!(notes(&host, "other"), ["status 200"]);
     assert_eq!(upstream.connections(), own + 1);
+    host.wharf(&["channel", "delete", "other"]);
+    host.channel("other");
+    fetching(&host, "other", &[&upstream.address], &[&format!("url={}", upstream.url())]);
+    assert_eq!(notes(&host, "other"), ["status 200"]);
+    assert_eq!(upstream.connections(), own + 2, "made again under its name, it is another channel");
     let closing = Upstream::plain(FINE);
     let host = node("idle-connections = 0\n");
     fetching(&host, "acme", &[&closing.address], &[&format!("url={}", closing.url()), "times=3"]);
@@ -105,4 +110,23 @@ fn a_file_of_authorities_that_is_none_keeps_the_node_from_starting() {
     ]);
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.code() == Some(1) && told.contains("outbound.ca-file: nowhere.pem"), "{told}");
+}
+
+#[test]
+fn the_journal_keeps_the_newest_requests_alone() {
+    let upstream = Upstream::plain(FINE);
+    let host = node("[journal]\noutbound = 6\n");
+    fetching(&host, "acme", &[&upstream.address], &[&format!("url={}", upstream.url()), "times=2"]);
+    let calls: Vec<_> = (0..12)
+        .map(|_| host.sdk("acme", "inventory_push", json!({})).header("wharf-call-id").unwrap().to_owned())
+        .collect();
+    let requests = |call: &str| {
+        let shown = host.cli(&["calls", "show", call, "--json"]);
+        let shown: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap_or_default();
+        shown["outbound"].as_array().map(Vec::len)
+    };
+    wait_for("the last call's requests to be in the journal", || requests(&calls[11]) == Some(2));
+    let kept: usize = calls.iter().filter_map(|call| requests(call)).sum();
+    assert!((6..=12).contains(&kept), "{kept} requests are kept");
+    assert_eq!(requests(&calls[0]), Some(0), "the oldest go first, and their call stays");
 }

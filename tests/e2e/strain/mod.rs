@@ -3,8 +3,10 @@
 mod abandon;
 mod burn;
 mod flood;
+mod heads;
 mod hoard;
 mod keys;
+mod lane;
 mod leak;
 mod panics;
 mod residue;

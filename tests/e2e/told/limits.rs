@@ -99,6 +99,13 @@ fn what_is_no_limit_or_out_of_its_range_is_refused_and_changes_nothing() {
     }
     let (code, said) = host.refuses(&["channel", "set", "acme", "--limit", "memory=512MiB"]);
     assert!(code == Some(1) && said.contains("guest.largest-memory"), "{said}");
+    let small = Host::with_config("[guest]\nmemory = \"8MiB\"\nlargest-memory = \"16MiB\"\n");
+    small.serving("acme", "chaos", &["behaviour=hold", "pages=200"]);
+    let held = || small.sdk("acme", "inventory_push", push()).ok(200)["events"][0]["message"].clone();
+    assert_eq!(held(), "0 more pages");
+    assert_eq!(small.refuses(&["channel", "set", "acme", "--limit", "memory=17MiB"]).0, Some(1));
+    small.wharf(&["channel", "set", "acme", "--limit", "memory=16MiB"]);
+    assert_eq!(held(), "200 more pages", "an operator may give as much, and the pool has it");
     for (limits, told) in [
         (json!({ "rate": 0 }), "limits.rate: expected 1 to 1000000, found 0"),
         (json!({ "rate": 5, "speed": 1 }), "limits.speed: there is no such limit; there are memory, deadline_ms"),
