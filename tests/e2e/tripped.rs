@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::house::{root, rust_files};
 
 /// The sections whose keys are limits.
-const SECTIONS: [&str; 12] = [
+const SECTIONS: [&str; 13] = [
     "edge",
     "admin",
     "tls",
@@ -18,6 +18,7 @@ const SECTIONS: [&str; 12] = [
     "outbound",
     "journal",
     "queue",
+    "deltas",
 ];
 
 /// Keys that no test writes as a setting of a node: the file of the test that feels them, and the words in it that set them.
@@ -36,8 +37,8 @@ const OTHERWISE: [(&str, &str, &str); 16] = [
     ("outbound.header-size", "tests/e2e/reach/limits.rs", "\\nheader-size = "),
     ("outbound.hops", "host/src/guest/outbound/tests/limits.rs", "limits.hops = "),
     ("outbound.idle-time", "host/src/guest/outbound/tests/pooling.rs", "limits.idle_time) = "),
-    ("queue.jitter", "host/src/edge/delivery.rs", "jittered(Duration::from_secs(100), 0.2)"),
-    ("queue.schedule", "tests/e2e/queue.rs", "schedule = [\\\"0s\\\", "),
+    ("queue.jitter", "host/src/edge/delivery/fate.rs", "jittered(Duration::from_secs(100), 0.2)"),
+    ("queue.schedule", "tests/e2e/queue/mod.rs", "schedule = [\\\"0s\\\", "),
 ];
 
 /// The keys, by section and name.
