@@ -164,7 +164,7 @@ mod tests {
         let db = open(dir.path()).unwrap();
         db.pragma_update(None, "user_version", 99).unwrap();
         drop(db);
-        assert!(matches!(open(dir.path()), Err(StoreError::NewerSchema { found: 99, known: 3 })));
+        assert!(matches!(open(dir.path()), Err(StoreError::NewerSchema { found: 99, known: 4 })));
     }
 
     #[test]

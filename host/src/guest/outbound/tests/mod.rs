@@ -3,6 +3,7 @@
 mod answers;
 mod credentials;
 mod limits;
+mod platform;
 mod pooling;
 mod rebinding;
 mod records;
@@ -67,6 +68,10 @@ impl Rig {
     }
 
     fn call_for(&self, time: Duration, channel: &str, hosts: &[&str]) -> Sender {
+        self.call_with(time, channel, hosts, None)
+    }
+
+    fn call_with(&self, time: Duration, channel: &str, hosts: &[&str], platform: Option<PlatformApi>) -> Sender {
         let none = LimitOverrides::default();
         let mut limits = Limits::of(&Config::default(), 8, &none, &none);
         limits.requests = self.shared.limits.requests;
@@ -75,7 +80,7 @@ impl Rig {
             config: std::collections::BTreeMap::default(),
             grants: Grants::default(),
             hosts: hosts.iter().map(|host| host.parse().unwrap()).collect(),
-            platform: None,
+            platform,
             secrets: vec![SecretRef { name: "KEY".into(), version: SecretVersion::Latest }],
             limits,
             effects: Effects::Live,
