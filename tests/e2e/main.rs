@@ -29,6 +29,7 @@ mod outbound;
 mod pace;
 mod packaging;
 mod payment_page;
+mod platform;
 mod preflight;
 mod queue;
 mod reach;

@@ -6,13 +6,14 @@ use super::push;
 use crate::host::{Host, wait_for};
 
 /// Where a panic can be planted in a debug build, and a plugin that comes there.
-const POINTS: [(&str, &str); 9] = [
+const POINTS: [(&str, &str); 10] = [
     ("config-get", "behaviour=answer"),
     ("keyvalue-open", "behaviour=count"),
     ("keyvalue-increment", "behaviour=count"),
     ("keyvalue-get", "behaviour=recall"),
     ("logging-log", "behaviour=flood-log"),
     ("http-send", "behaviour=fetch"),
+    ("platform-request", "behaviour=platform"),
     ("wasi", "behaviour=random"),
     ("memory-grow", "behaviour=answer"),
     ("epoch", "behaviour=spin"),

@@ -107,7 +107,7 @@ fn view(ask: &Ask, channel: &Channel) -> Outcome {
     let asked = release.as_ref().map(|release| release.spec.limits.clone()).unwrap_or_default();
     let effective_limits = limits::effective(&ask.control.config, &channel.limits, &asked);
     let deltas = deltas::view(&ask.control, channel, &ask.control.store.delta_cursors()?);
-    ok(&View { effective_limits, deltas, ..View::new(channel, release.map(|release| release.spec.digest)) })
+    ok(&View { deltas, effective_limits, ..View::new(channel, release.map(|release| release.spec.digest)) })
 }
 
 #[derive(Deserialize)]
@@ -170,7 +170,7 @@ pub(super) async fn change(ask: &Ask, body: &mut Incoming) -> Outcome {
     }
     let limits = changed_limits(ask, change.limits.unwrap_or_default())?;
     let mut channel = ask.channel()?.clone();
-    let pause = change.deltas.map(|wish| deltas::pause(&ask.control, &channel, wish)).transpose()?;
+    let pause = change.deltas.map(|wish| deltas::pause(&ask.control, &channel, wish.as_ref())).transpose()?;
     // Host names and what all instances have together are shared by all channels of the node.
     if !ask.who.sees_node() && (change.hosts.is_some() || !limits.is_empty()) {
         let message =

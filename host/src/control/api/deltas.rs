@@ -35,7 +35,7 @@ pub(super) struct Wish {
 }
 
 /// The pause that is wished for; `None` = nobody is to look.
-pub(super) fn pause(control: &Control, channel: &store::Channel, wish: Option<Wish>) -> Result<Option<u64>, Problem> {
+pub(super) fn pause(control: &Control, channel: &store::Channel, wish: Option<&Wish>) -> Result<Option<u64>, Problem> {
     let Some(Wish { every_ms }) = wish else { return Ok(None) };
     let every = || u64::try_from(control.config.deltas.every.as_millis()).unwrap_or(u64::MAX);
     let pause = every_ms.or(channel.deltas_ms).unwrap_or_else(every);

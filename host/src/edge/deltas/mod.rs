@@ -96,16 +96,12 @@ impl Visit {
             () = stop.cancelled() => return,
             look = self.look(&turn) => look.unwrap_or_else(Look::Failed),
         };
-        let (deltas, name) = (&self.edge.config.deltas, &self.channel.name);
-        let longest = deltas.longest_pause.max(self.pause);
-        let pause = |failures: u32| {
-            let pause = self.pause.saturating_mul(1 << failures.min(20)).min(longest);
-            jittered(pause, self.edge.config.queue.jitter)
-        };
         if let Look::Failed(why) = &look {
-            tracing::warn!(channel = %name, why, "the platform's list of notifications could not be looked at");
+            let channel = &*self.channel.name;
+            tracing::warn!(channel, why, "the platform's list of notifications could not be looked at");
         }
-        turn.end(began, look, pause);
+        let (longest, jitter) = (self.edge.config.deltas.longest_pause, self.edge.config.queue.jitter);
+        turn.end(began, look, |failures| jittered(backed_off(self.pause, longest, failures), jitter));
     }
 
     /// Takes what is new. The error is a sentence.
@@ -182,9 +178,28 @@ impl Visit {
     }
 }
 
+/// The pause after so many failures in a row: twice as long after each, up to the longest.
+fn backed_off(pause: Duration, longest: Duration, failures: u32) -> Duration {
+    pause.saturating_mul(1 << failures.min(20)).min(longest.max(pause))
+}
+
 /// Evenly from 0 to 1.
 fn fraction() -> f64 {
     let mut byte = [0_u8; 1];
     let _ = getrandom::fill(&mut byte);
     f64::from(byte[0]) / 255.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_doubles_with_each_failure_up_to_the_longest() {
+        let pause = |seconds: u64, failures| {
+            backed_off(Duration::from_secs(seconds), Duration::from_hours(1), failures).as_secs()
+        };
+        assert_eq!([0, 1, 2, 5, 6, 99].map(|failures| pause(60, failures)), [60, 120, 240, 1920, 3600, 3600]);
+        assert_eq!([0, 9].map(|failures| pause(7200, failures)), [7200, 7200], "one that is longer stays");
+    }
 }

@@ -105,15 +105,15 @@ impl Reading {
             members.get(&self.member).and_then(|value| cursor(value))
         };
         let cursor = members.get(&self.member).and_then(|value| cursor(value)).or_else(of_nested);
-        Item { cursor, event: self.event(body) }
+        Item { cursor, event: self.event(&body) }
     }
 
     /// The notification, if it is one that nobody waits for.
-    fn event(&self, body: String) -> Option<Event> {
+    fn event(&self, body: &str) -> Option<Event> {
         if body.len() > self.largest {
             return None;
         }
-        let notification = call::notification::parse(&body).ok()?;
+        let notification = call::notification::parse(body).ok()?;
         EventKind::of(&notification.event_type).filter(|kind| !kind.is_synchronous())?;
         let digest = same(&notification);
         let Notification { event_type, entity_type_id, entity_id, .. } = &notification;
@@ -125,7 +125,7 @@ impl Reading {
             dedupe: digest,
             same: Some(Same { digest, since: self.since }),
             at: Timestamp::now(),
-            body: body.clone(),
+            body: body.to_owned(),
         })
     }
 }

@@ -53,17 +53,17 @@ impl PlatformApi {
 
     /// Everything that is wrong with it in a release that names these secrets, each with its key.
     pub fn mistakes(grant: &PlatformGrant, allow_http: bool, named: impl Fn(&str) -> bool) -> Vec<String> {
-        let api = match Self::read(grant) {
-            Ok(api) => api,
-            Err(why) => return vec![why],
-        };
-        let plain = (api.base.starts_with("http://") && !allow_http).then(|| {
+        let (base, header, value) = (base(&grant.base_url), header(&grant.header), credential(&grant.value));
+        let is_plain = matches!(&base, Ok((base, _)) if base.starts_with("http://"));
+        let plain = (is_plain && !allow_http).then(|| {
             format!("platform.base-url: {:?} is plain http, which is off (outbound.allow-http)", grant.base_url)
         });
-        let unnamed = api.secrets.iter().filter(|name| !named(name)).map(|name| {
+        let secrets = value.as_ref().map(|(_, secrets)| secrets.as_slice()).unwrap_or_default();
+        let unnamed = secrets.iter().filter(|name| !named(name)).map(|name| {
             format!("platform.value: the secret {name} is not among the release's secrets: add it to `secrets`")
         });
-        plain.into_iter().chain(unnamed).collect()
+        let unnamed: Vec<_> = unnamed.collect();
+        [base.err(), plain, header.err(), value.err()].into_iter().flatten().chain(unnamed).collect()
     }
 
     /// What every path is relative to.
@@ -140,7 +140,8 @@ fn base(url: &str) -> Result<(String, Range<usize>), String> {
     let path = path.strip_suffix('/').unwrap_or(path);
     if !path.is_empty() {
         // A second slash would be taken for the one that paths may begin with.
-        let whole = if path.starts_with('/') { Err("it has an empty segment") } else { below(path) };
+        let whole =
+            if path.starts_with('/') || path.ends_with('/') { Err("it has an empty segment") } else { below(path) };
         whole.map_err(|why| wrong(&format!("has a path that may lead elsewhere: {why}")))?;
     }
     let slash = if path.is_empty() { "" } else { "/" };

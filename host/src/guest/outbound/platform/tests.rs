@@ -185,7 +185,8 @@ fn what_is_no_base_url_is_told() {
         ("https://erp.example.com/a//b/", "elsewhere"),
         ("https://erp.example.com/a//", "elsewhere"),
         ("https://erp.example.com/a b/", "elsewhere"),
-        ("https://erp.example.com\\@evil.example/", "host"),
+        ("https://erp.example.com\\@evil.example/", "names a user"),
+        ("https://erp.example.com\\evil.example/", "host"),
     ] {
         let why = PlatformApi::read(&grant(text, "authorization", "{{secret:A}}")).unwrap_err();
         assert!(why.starts_with("platform.base-url: ") && why.contains(told), "{text}: {why}");

@@ -3,6 +3,7 @@
 mod answers;
 mod credentials;
 mod limits;
+mod platform;
 mod pooling;
 mod rebinding;
 mod records;
@@ -68,10 +69,10 @@ impl Rig {
 
     fn call_for(&self, time: Duration, channel: &str, hosts: &[&str]) -> Sender {
         let owner = Owner { channel: channel.into(), created: Timestamp(0) };
-        self.call_of(owner, time, hosts)
+        self.call_with(owner, time, hosts, None)
     }
 
-    fn call_of(&self, owner: Owner, time: Duration, hosts: &[&str]) -> Sender {
+    fn call_with(&self, owner: Owner, time: Duration, hosts: &[&str], platform: Option<PlatformApi>) -> Sender {
         let none = LimitOverrides::default();
         let mut limits = Limits::of(&Config::default(), 8, &none, &none);
         limits.requests = self.shared.limits.requests;
@@ -80,7 +81,7 @@ impl Rig {
             config: std::collections::BTreeMap::default(),
             grants: Grants::default(),
             hosts: hosts.iter().map(|host| host.parse().unwrap()).collect(),
-            platform: None,
+            platform,
             secrets: vec![SecretRef { name: "KEY".into(), version: SecretVersion::Latest }],
             writes: Semaphore::new(limits.waiting),
             limits,

@@ -37,7 +37,7 @@ async fn a_channel_that_was_made_again_under_its_name_inherits_no_connection() {
     let rig = Rig::new(|_| {}).await;
     for (made, connections) in [(1, 1), (1, 1), (2, 2), (2, 2), (1, 2)] {
         let owner = Owner { channel: "acme".into(), created: Timestamp(made) };
-        let mut call = rig.call_of(owner, Duration::from_secs(10), &[&upstream.host()]);
+        let mut call = rig.call_with(owner, Duration::from_secs(10), &[&upstream.host()], None);
         assert_eq!(send(&mut call, get(&upstream.url("/"))).await.unwrap().body, "ok");
         assert_eq!(upstream.connections(), connections, "made at {made}");
         until(|| rig.shared.pool.count() == connections).await;

@@ -12,7 +12,7 @@ fn acceptor(certificate: &rcgen::Certificate, key: &KeyPair) -> TlsAcceptor {
 }
 
 /// A company's own authority, and a certificate that it gave for these names.
-fn issued(names: &[&str]) -> (String, TlsAcceptor) {
+pub(super) fn issued(names: &[&str]) -> (String, TlsAcceptor) {
     let mut authority = CertificateParams::new(Vec::new()).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
