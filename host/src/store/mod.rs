@@ -118,6 +118,12 @@ impl Store {
         Ok(Self { inner: Arc::new(inner) })
     }
 
+    /// A key of the node for one purpose: the same after a restart, and on every node that has the same node key.
+    #[must_use]
+    pub fn key_for(&self, purpose: &str) -> [u8; 32] {
+        self.inner.node_key.derive(purpose)
+    }
+
     fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
         self.inner.readers.read(work)
     }
