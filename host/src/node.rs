@@ -106,7 +106,7 @@ impl Node {
         control.open_admin_token(&options.data)?;
         admins.block_on(control.publish()).context("failed to load what was active")?;
         control.tell_limits();
-        let edge = Arc::new(Edge::new(Arc::clone(&config), tables, runtime, store)?);
+        let edge = Arc::new(Edge::new(Arc::clone(&config), tables, runtime, store));
         control.tell_certificates(certificates.iter().flatten().cloned().collect());
         Ok(Self { config, edge, control, certificates })
     }

@@ -103,7 +103,7 @@ fn wrong_paths_are_404_and_wrong_methods_405_with_what_is_allowed() {
         ("/channels/acme/inventory_push_v1", "POST"),
         ("/channels/nobody/inventory_push_v1", "POST"),
         ("/channels/acme/notifications", "POST"),
-        ("/channels/acme/payment/x", "GET, POST"),
+        ("/channels/acme/payment/x", "GET, HEAD, POST"),
         ("/healthz", "GET, HEAD"),
         ("/readyz", "GET, HEAD"),
     ] {

@@ -26,11 +26,12 @@ pub(crate) fn run(exit: bool) -> anyhow::Result<()> {
     let keys = deploy_first(&node, &plugin)?;
     verify(&node, &keys)?;
     swap_under_calls(&node, &plugin)?;
+    let page = payment_page(&node, &keys)?;
     if exit {
         say::line("all checks passed");
         return Ok(());
     }
-    introduce(&node, &keys);
+    introduce(&node, &keys, &page);
     node.wait()
 }
 
@@ -111,8 +112,24 @@ fn call_until(node: &Node, stop: &AtomicBool, first: &AtomicUsize, second: &Atom
     Ok(())
 }
 
+/// Saves a document as the platform would, and opens the page that it is paid on; gives the page's address.
+fn payment_page(node: &Node, keys: &Value) -> anyhow::Result<String> {
+    let _step = say::step("saving a document and opening its payment page");
+    let text = |name: &str| keys[name].as_str().unwrap_or_default().to_owned();
+    let agent = ureq::Agent::new_with_defaults();
+    let document = json!({ "reference": "SO-1", "currencyCode": "USD", "totalWithTaxes": 64.9, "items": [{ "description": "Cabin lamp, brass" }] });
+    let body = json!({ "eventType": "document.validation", "entityTypeID": 2, "entityID": 1, "data": document });
+    let notifications = agent.post(format!("{}/notifications", node.base(CHANNEL)));
+    notifications.header("x-api-key", text("notification_key")).send(body.to_string())?;
+    let ids = "storeID=4&objectTypeID=3&entityTypeID=2&entityID=1&paymentMethodID=1&localisation=en&winLangID=1033";
+    let url = format!("{}/payment/{}?{ids}", node.base(CHANNEL), text("payment_token"));
+    let page = agent.get(&url).call()?.body_mut().read_to_string()?;
+    ensure!(page.contains("<form method=\"post\">"), "the payment page has no form: {page}");
+    Ok(url)
+}
+
 #[expect(clippy::print_stdout, reason = "what a person copies")]
-fn introduce(node: &Node, keys: &Value) {
+fn introduce(node: &Node, keys: &Value, page: &str) {
     let base = node.base(CHANNEL);
     let text = |name: &str| keys[name].as_str().unwrap_or_default().to_owned();
     println!("\nWharf is running.\n");
@@ -121,10 +138,7 @@ fn introduce(node: &Node, keys: &Value) {
     println!("  admin token        {}", node.token());
     println!("  SDK key            {}   (while testing, also RETAILOPS_SDK)", text("sdk_key"));
     println!("  notification key   {}", text("notification_key"));
-    println!(
-        "  payment page       {base}/payment/{}?entityID=1&entityTypeID=1&paymentMethodID=1&localisation=en\n",
-        text("payment_token")
-    );
+    println!("  payment page       {page}   (for a browser)\n");
     println!("Try:");
     println!(
         "  curl -s {base}/order_pull_v1 -d '{{\"integration_auth_token\":\"RETAILOPS_SDK\",\"action\":\"order_pull\",\"version\":1,\"client_id\":1,\"channel_info\":{{\"id\":1}}}}'"

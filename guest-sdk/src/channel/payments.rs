@@ -10,7 +10,8 @@ interface! {
     trait Payments for payments {
         /// A payment is to be made; the user waits.
         fn validate(request: PaymentRequest) -> PaymentAnswer;
-        /// A payment or signature page is opened in a frame, or its form was sent.
+        /// A payment or signature page is opened in a frame, or its form was sent. A form may come more than once: answer a
+        /// repeat as you answered the first.
         fn page(request: PageRequest) -> HtmlPage;
     }
 }

@@ -37,6 +37,9 @@ impl Config {
         ranges.plain("edge.sdk-body", edge.sdk_body, Size::kib(1)..=Size::mib(256));
         ranges.plain("edge.bodies", edge.bodies, Size::mib(1)..=Size::mib(1 << 20));
         ranges.plain("edge.notification-body", edge.notification_body, Size::kib(1)..=Size::mib(256));
+        ranges.plain("edge.form-body", edge.form_body, Size::kib(1)..=Size::mib(1));
+        ranges.plain("edge.form-fields", edge.form_fields, 2..=10_000);
+        ranges.time("edge.form-life", edge.form_life, 100 * MS..=DAY);
         ranges.time("edge.body-time", edge.body_time, 100 * MS..=5 * MINUTE);
         ranges.plain("edge.body-rate", edge.body_rate, Size(1)..=Size::mib(1));
         ranges.time("edge.body-grace", edge.body_grace, 10 * MS..=5 * MINUTE);

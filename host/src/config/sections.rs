@@ -35,6 +35,13 @@ pub struct Edge {
     pub bodies: Size,
     /// Largest body of a notification.
     pub notification_body: Size,
+    /// Largest form of a page.
+    pub form_body: Size,
+    /// Most fields of a form.
+    pub form_fields: usize,
+    /// Time from a page to its form.
+    #[serde(with = "values::time")]
+    pub form_life: Duration,
     /// Time for a whole body.
     #[serde(with = "values::time")]
     pub body_time: Duration,

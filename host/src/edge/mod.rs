@@ -56,13 +56,10 @@ pub struct Edge {
 
 impl Edge {
     /// An edge over the node's table.
-    ///
-    /// # Errors
-    /// The system gives no random bytes.
-    pub fn new(config: Arc<Config>, tables: Arc<Tables>, runtime: Arc<Runtime>, store: Store) -> std::io::Result<Self> {
-        let forms = page::Forms::new()?;
+    pub fn new(config: Arc<Config>, tables: Arc<Tables>, runtime: Arc<Runtime>, store: Store) -> Self {
+        let forms = page::Forms::new(&store, config.edge.form_life);
         let bodies = body::Bodies::new(config.edge.bodies);
-        Ok(Self { config, tables, runtime, store, forms, bodies, stop: Stop::default() })
+        Self { config, tables, runtime, store, forms, bodies, stop: Stop::default() }
     }
 
     /// Whether the disk is too full to promise anything (`queue.least-free-disk`), as of the last look.
@@ -144,7 +141,7 @@ impl Edge {
             Door::Payment(token) => {
                 let Some(channel) = auth::payment(channel.as_ref(), &token) else {
                     body::discard(incoming, &self.config.edge, began);
-                    return page::unauthorized();
+                    return page::unauthorized(head.uri.query());
                 };
                 let form = if head.method == Method::POST { Some(incoming) } else { None };
                 page::answer(self, channel, head, form, arrival).await

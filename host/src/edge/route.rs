@@ -85,7 +85,7 @@ pub(super) fn route<'t>(table: &'t Table, head: &Parts) -> Result<Place<'t>, Pro
     let (allowed, list): (&[Method], _) = match door {
         Door::Health | Door::Ready => (&[Method::GET, Method::HEAD], "GET, HEAD"),
         Door::Sdk(_) | Door::Notifications => (&[Method::POST], "POST"),
-        Door::Payment(_) => (&[Method::GET, Method::POST], "GET, POST"),
+        Door::Payment(_) => (&[Method::GET, Method::HEAD, Method::POST], "GET, HEAD, POST"),
     };
     if allowed.contains(&head.method) { Ok(Place { channel, door }) } else { Err(Problem::wrong_method(list)) }
 }

@@ -137,6 +137,12 @@ impl Store {
         self.inner.clock.now()
     }
 
+    /// A key of the node for one purpose: the same after a restart, and on every node that has the same node key.
+    #[must_use]
+    pub fn key_for(&self, purpose: &str) -> [u8; 32] {
+        self.inner.node_key.derive(purpose)
+    }
+
     fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
         self.inner.readers.read(work)
     }

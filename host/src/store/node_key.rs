@@ -12,7 +12,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
+use hmac::{Hmac, Mac};
 use rusqlite::{Connection, OptionalExtension, params};
+use sha2::Sha256;
 
 use super::keys::random;
 use super::{Digest, StoreError, database};
@@ -121,6 +123,13 @@ impl NodeKey {
         let sealed = seal(&self.0, &key, channel.as_bytes())?;
         db.execute("INSERT INTO data_key VALUES (?, ?)", params![channel, sealed])?;
         Ok(key)
+    }
+
+    /// A key for one purpose, from which no other can be told.
+    pub(super) fn derive(&self, purpose: &str) -> [u8; 32] {
+        let mut padded = [0; 64];
+        padded[..32].copy_from_slice(&self.0);
+        Hmac::<Sha256>::new(&padded.into()).chain_update(purpose.as_bytes()).finalize().into_bytes().into()
     }
 
     pub(super) fn unwrap(&self, channel: &str, sealed: &[u8]) -> Option<Key> {

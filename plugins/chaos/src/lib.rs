@@ -1,6 +1,7 @@
 //! The hostile guest: a plugin that does whatever its setting `behaviour` says, to see what becomes of the host.
 //!
-//! It answers all six interfaces, and every function behaves alike; see [`Behaviour`] for the choice.
+//! It answers all six interfaces, and every function behaves alike; see [`Behaviour`] for the choice. A page is instead the
+//! setting `html` as it is, where there is one, and says that a payment succeeded.
 
 mod answers;
 mod behaviour;
@@ -124,7 +125,10 @@ impl Payments for Chaos {
     }
 
     fn page(context: &CallContext, request: PageRequest) -> Result<HtmlPage, Failure> {
-        behave(context, |note| answers::html(&note, &request.form_token))
+        match wharf_sdk::config::get("html")? {
+            Some(html) => Ok(HtmlPage { html, message: Some(PageMessage::Success) }),
+            None => behave(context, |note| answers::html(&note, &request.form_token)),
+        }
     }
 }
 

@@ -11,7 +11,7 @@
 //! | `order/R100001` | an order, once something happened to it | one per order, 500 |
 //! | `catalog` | products that were pushed | 1, with some 300 products |
 //! | `stock/S12345` | the level of a known SKU | one per product |
-//! | `documents/00`, `payments/00` … | documents and payments, the latest 4096 of each | 64 of each |
+//! | `documents/00`, `payments/00`, `signatures/00` … | documents, payments and signatures, the latest 4096 of each | 64 of each |
 //!
 //! An order that nothing has happened to needs no key: it is made up again whenever it is asked for. Each call makes
 //! one commit at most; where two calls can meet in a key it is a compare-and-set.

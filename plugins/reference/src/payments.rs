@@ -2,9 +2,9 @@
 
 use crate::{settings, shelf};
 use serde::{Deserialize, Serialize};
-use wharf_sdk::Failure;
 use wharf_sdk::notices::Verdict;
 use wharf_sdk::payments::{PaymentAnswer, PaymentRequest, PaymentStatus};
+use wharf_sdk::{Decimal, Failure, log};
 
 const SHELF: &str = "payments";
 
@@ -15,12 +15,22 @@ pub(crate) struct Payment {
     pub paid: bool,
 }
 
+/// What a payment goes by: no id of an attempt is sent, neither by the platform nor by the page.
+pub(crate) fn name(kind: i64, document: i64, method: i64, amount: Decimal, currency: &str) -> String {
+    format!("{kind}/{document}/{method}/{}/{currency}", amount.normalize())
+}
+
 /// Books a payment under its name, unless it is booked already.
 pub(crate) fn book(name: &str, paid: bool) -> Result<Payment, Failure> {
-    shelf::update(SHELF, name, |payment: &mut Option<Payment>| {
+    let (payment, is_new) = shelf::update(SHELF, name, |payment: &mut Option<Payment>| {
+        let is_new = payment.is_none();
         let code = format!("PAY-{:016X}", shelf::fingerprint(name));
-        payment.get_or_insert_with(|| Payment { code, paid }).clone()
-    })
+        (payment.get_or_insert_with(|| Payment { code, paid }).clone(), is_new)
+    })?;
+    if is_new {
+        log::info(format_args!("payment {} was booked as {}", payment.code, if paid { "paid" } else { "declined" }));
+    }
+    Ok(payment)
 }
 
 /// What became of a payment; none if nothing has yet.
@@ -41,11 +51,8 @@ pub(crate) fn validate(request: &PaymentRequest) -> Result<PaymentAnswer, Failur
     if currency.len() > 3 {
         return Ok(refused("BAD_CURRENCY", "a currency code has three letters"));
     }
-    let name = format!(
-        "{}/{document}/{method}/{}/{currency}",
-        request.document_type_id.unwrap_or(request.entity.entity_type_id),
-        request.amount.normalize(),
-    );
+    let kind = request.document_type_id.unwrap_or(request.entity.entity_type_id);
+    let name = name(kind, document, method, request.amount, currency);
     let limit = settings::decline_above()?;
     let payment = book(&name, request.amount <= limit)?;
     let (verdict, status) = if payment.paid {

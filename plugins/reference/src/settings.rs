@@ -30,6 +30,11 @@ pub(crate) fn decline_above() -> Result<Decimal, Failure> {
     Ok(config::parse("decline_above")?.unwrap_or(Decimal::new(1000, 0)))
 }
 
+/// The shop's name on its pages: setting `merchant`, Reference Shop unless set.
+pub(crate) fn merchant() -> Result<String, Failure> {
+    Ok(config::get("merchant")?.unwrap_or_else(|| "Reference Shop".to_owned()))
+}
+
 /// Setting `sku_fanout`, `no_fanout` unless set.
 pub(crate) fn sku_fanout() -> Result<SkuFanout, Failure> {
     match config::get("sku_fanout")?.as_deref() {

@@ -82,3 +82,13 @@ async fn a_given_key_that_is_none_or_another_is_refused_without_being_told() {
     assert!(other.starts_with("WHARF_NODE_KEY: does not open the stored secrets; set it"), "{other}");
     assert!(!other.contains(HEX));
 }
+
+#[test]
+fn a_key_for_a_purpose_outlives_a_restart_and_tells_nothing_of_another() {
+    let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let key = open(&dir).key_for("forms");
+    assert_eq!(open(&dir).key_for("forms"), key);
+    assert_ne!(open(&dir).key_for("other"), key);
+    assert_ne!(open(&other).key_for("forms"), key);
+    assert_ne!(&std::fs::read(dir.path().join("node.key")).unwrap()[..], &key);
+}

@@ -22,19 +22,6 @@ fn pay(fake: &mut Fake, amount: &str) -> PaymentAnswer {
     fake.run(|| <Shop as Payments>::validate(&context(), request)).expect("an answer")
 }
 
-fn open(fake: &mut Fake, language: &str, decision: Option<&str>) -> HtmlPage {
-    let field = |value: &str| FormField { name: "decision".to_owned(), value: value.to_owned() };
-    let request = PageRequest {
-        entity: Entity::new(3, 7),
-        payment_method_id: Some(2),
-        localisation: Some(language.to_owned()),
-        form_token: "<\"tok'en&>".to_owned(),
-        form: decision.map(field).into_iter().collect(),
-        ..PageRequest::default()
-    };
-    fake.run(|| Shop::page(&context(), request)).expect("a page")
-}
-
 fn notify(fake: &mut Fake, event: &str, id: Option<i64>, data: Option<Value>) -> Result<Reply, Failure> {
     let notification = Notification {
         event_type: event.to_owned(),
@@ -126,56 +113,6 @@ fn payments_that_cannot_be_judged_say_no_status() {
     let request = PaymentRequest { amount: decimal("1"), ..PaymentRequest::default() };
     let answer = Fake::new().run(|| <Shop as Payments>::validate(&context(), request)).expect("an answer");
     assert_eq!((answer.verdict.success, answer.verdict.code.as_str(), answer.status), (false, "MISSING_ID", None));
-}
-
-#[test]
-fn the_page_has_a_form_with_its_token_escaped() {
-    let mut fake = Fake::new();
-    let page = open(&mut fake, "gb", None);
-    assert_eq!((page.message, fake.commits()), (None, 0));
-    assert!(page.html.contains(r#"name="form-token" value="&lt;&quot;tok&#39;en&amp;&gt;""#));
-    assert!(page.html.contains(r#"lang="en""#) && page.html.contains("width=device-width"));
-    assert!(page.html.contains(">Pay</button>") && page.html.contains(">Do not pay</button>"));
-    assert!(!page.html.contains("<script") && !page.html.contains(" on"), "no script may run");
-}
-
-#[test]
-fn the_page_speaks_french_to_the_french() {
-    for language in ["fr", "FR", "fr-CA"] {
-        let page = open(&mut Fake::new(), language, None);
-        assert!(page.html.contains(r#"lang="fr""#) && page.html.contains(">Payer</button>"), "{language}");
-    }
-    assert!(open(&mut Fake::new(), "é", None).html.contains(r#"lang="en""#));
-}
-
-#[test]
-fn a_sent_form_is_booked_and_told_to_the_window() {
-    let mut fake = Fake::new();
-    let paid = open(&mut fake, "en", Some("pay"));
-    assert_eq!(paid.message, Some(PageMessage::Success));
-    assert!(paid.html.contains("PAY-") && !paid.html.contains("<form"));
-    assert_eq!(open(&mut fake, "en", Some("decline")), paid, "what is paid is paid");
-    assert_eq!(open(&mut fake, "en", None), paid);
-    assert_eq!(fake.commits(), 1);
-    let declined = open(&mut Fake::new(), "fr", Some("decline"));
-    assert_eq!(declined.message, Some(PageMessage::Error));
-    assert!(declined.html.contains("refusé"));
-}
-
-#[test]
-fn a_strange_decision_shows_the_form_again() {
-    let mut fake = Fake::new();
-    assert!(open(&mut fake, "en", Some("steal")).html.contains("<form"));
-    assert!(fake.keys().is_empty());
-}
-
-#[test]
-fn a_signature_page_has_nothing_to_pay() {
-    let request =
-        PageRequest { process_id: Some("p1".to_owned()), payment_method_id: Some(1), ..PageRequest::default() };
-    let page = Fake::new().run(|| Shop::page(&context(), request)).expect("a page");
-    assert_eq!(page.message, Some(PageMessage::Error));
-    assert!(!page.html.contains("<form"));
 }
 
 #[test]
