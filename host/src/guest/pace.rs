@@ -9,6 +9,11 @@ use std::time::{Duration, Instant};
 
 use super::idle;
 
+/// What one poll counts for at most on a thread that everybody shares. A guest yields at every tick, and the longest copy that
+/// nothing interrupts takes 15 ms: whatever took longer, the kernel had given the processor to somebody else, and a call must not
+/// end for that. What burns goes on where its time is known exactly.
+const LONGEST_POLL: Duration = Duration::from_millis(20);
+
 /// The processor time of one call, told between the future that is polled and the engine's callback inside of that poll.
 #[derive(Debug)]
 pub struct Pace {
@@ -34,8 +39,13 @@ impl Pace {
 
     /// The processor time used so far, asked from within a poll.
     pub(super) fn used_now(&self) -> Duration {
-        let under_way = self.clock().saturating_sub(self.since.load(Ordering::Relaxed));
-        self.used() + Duration::from_nanos(under_way)
+        self.used() + self.under_way()
+    }
+
+    /// The processor time of the poll under way.
+    fn under_way(&self) -> Duration {
+        let took = Duration::from_nanos(self.clock().saturating_sub(self.since.load(Ordering::Relaxed)));
+        if idle::is_here() { took } else { took.min(LONGEST_POLL) }
     }
 
     /// Begins another call.
@@ -83,7 +93,7 @@ impl<F: Future + Unpin> Future for Timed<F> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         self.pace.since.store(self.pace.clock(), Ordering::Relaxed);
         let polled = Pin::new(&mut self.work).poll(cx);
-        let used = self.pace.clock().saturating_sub(self.pace.since.load(Ordering::Relaxed));
+        let used = u64::try_from(self.pace.under_way().as_nanos()).unwrap_or(u64::MAX);
         self.pace.used.fetch_add(used, Ordering::Relaxed);
         polled
     }
@@ -109,5 +119,19 @@ mod tests {
         assert!(pace.used() < Duration::from_millis(300), "{:?}", pace.used());
         pace.restart();
         assert_eq!(pace.used(), Duration::ZERO);
+    }
+
+    #[tokio::test]
+    async fn a_poll_that_was_kept_from_the_processor_counts_for_little() {
+        let pace = Arc::new(Pace::default());
+        let work = std::pin::pin!(async {
+            let until = Instant::now() + LONGEST_POLL * 5;
+            while Instant::now() < until {
+                std::thread::yield_now();
+            }
+            pace.used_now()
+        });
+        let seen = Timed::new(work, Arc::clone(&pace)).await;
+        assert_eq!((seen, pace.used()), (LONGEST_POLL, LONGEST_POLL));
     }
 }
