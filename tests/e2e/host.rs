@@ -44,6 +44,13 @@ pub(crate) fn shared() -> Option<PathBuf> {
     path.is_dir().then_some(path)
 }
 
+/// Where test output for people is kept.
+pub(crate) fn kept(folder: &str) -> PathBuf {
+    let path = profile().parent().unwrap().join(folder);
+    std::fs::create_dir_all(&path).unwrap();
+    path
+}
+
 fn profile() -> PathBuf {
     // target/debug/deps/e2e-0123 → target/debug
     std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().to_owned()
@@ -323,7 +330,7 @@ impl Drop for Host {
 }
 
 /// Reads a stream to its end in the background, so that the writer never blocks.
-fn drain(mut stream: impl Read + Send + 'static) -> Arc<Mutex<String>> {
+pub(crate) fn drain(mut stream: impl Read + Send + 'static) -> Arc<Mutex<String>> {
     let text = Arc::new(Mutex::new(String::new()));
     let into = Arc::clone(&text);
     std::thread::spawn(move || {

@@ -13,6 +13,7 @@ mod artifacts;
 mod bad_heads;
 mod bad_input;
 mod bombs;
+mod browser;
 mod diff;
 mod door;
 mod faults;

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 
-use crate::say;
+use crate::{browser, say};
 
 const TARGET: &str = "wasm32-wasip2";
 
@@ -68,8 +68,9 @@ pub(crate) fn everything() -> anyhow::Result<()> {
 /// Builds everything, then runs every test of the workspace, doc tests among them.
 pub(crate) fn test(filter: &[String]) -> anyhow::Result<()> {
     everything()?;
+    let browser = browser::prepare();
     let _step = say::step("running the tests");
-    run(cargo(&["test", "--locked", "--workspace", "--no-fail-fast"]).args(filter))
+    run(cargo(&["test", "--locked", "--workspace", "--no-fail-fast"]).envs(browser).args(filter))
 }
 
 /// Builds the programs as they are shipped; gives the folder that they are in.

@@ -1,6 +1,7 @@
 //! The project's own chores: `cargo xtask plugins | demo | test | soak | fuzz | bench`.
 
 mod bench;
+mod browser;
 mod build;
 mod demo;
 mod fuzz;
