@@ -149,16 +149,17 @@ impl Stage {
 /// The messages that the window's own page has been sent: at least so many, and all that came before the last of our own.
 pub(super) fn heard(browser: &Browser, least: usize) -> Vec<Value> {
     browser.leave();
+    let said = || serde_json::from_value::<Vec<Value>>(browser.run("return window.heard")).unwrap();
     let mut messages = Vec::new();
     wait_for("the messages to the platform's window", || {
-        messages = browser.run("return window.heard").as_array().unwrap().clone();
+        messages = said();
         messages.len() >= least
     });
     // Two rounds through the window's own queue, in which a message that is under way arrives.
     for round in 0..2 {
         browser.run(&format!("postMessage('round {round}', '*')"));
         wait_for("a message of our own", || {
-            messages = browser.run("return window.heard").as_array().unwrap().clone();
+            messages = said();
             messages.iter().any(|message| message["data"] == format!("round {round}"))
         });
     }
