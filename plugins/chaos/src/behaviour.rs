@@ -40,8 +40,10 @@ pub enum Behaviour {
     Recall,
     /// `forward`: calls the host's functions as the bytes in the request's member `script` say, then answers, legally or not.
     Forward,
-    /// `count`: counts its calls in the key-value store, and answers with their number.
+    /// `count`: counts its calls in the key-value store, sleeps `then_sleep_ms` milliseconds, and answers with their number.
     Count,
+    /// `raw`: answers with the request as it came.
+    Raw,
     /// `flood-log`: logs `lines` lines of a kilobyte, then answers.
     FloodLog,
     /// `huge-answer`: answers with `megabytes` of text.
@@ -84,6 +86,7 @@ impl FromStr for Behaviour {
             "recall" => Self::Recall,
             "forward" => Self::Forward,
             "count" => Self::Count,
+            "raw" => Self::Raw,
             "flood-log" => Self::FloodLog,
             "huge-answer" => Self::HugeAnswer,
             "illegal-answer" => Self::IllegalAnswer,
@@ -129,7 +132,12 @@ impl Behaviour {
             }
             Self::Repeat => return repeat(),
             Self::Recall => panic!("chaos recalls {}", recall()?),
-            Self::Count => return Ok(kv::increment("count", 1)?.to_string()),
+            Self::Count => {
+                let count = kv::increment("count", 1)?;
+                std::thread::sleep(Duration::from_millis(config::parse("then_sleep_ms")?.unwrap_or(0)));
+                return Ok(count.to_string());
+            }
+            Self::Raw => return Ok(wharf_sdk::host::raw_request()),
             Self::FloodLog => flood(config::parse("lines")?.unwrap_or(100_000)),
             Self::Leak => return Ok(leak(&context.call_id)),
             Self::Panic => panic!("chaos was asked to panic"),
