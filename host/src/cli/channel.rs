@@ -1,5 +1,7 @@
 //! `wharf channel …`
 
+mod notification;
+
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -10,6 +12,8 @@ use super::output::{Output, field, rows, short_digest, table, text, time};
 use super::{Done, Failure, Server};
 use crate::config::{FailureMode, Limit};
 use crate::store::{KeyKind, Mode, Share, Watch};
+
+use notification::NotificationFlags;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -22,8 +26,8 @@ pub(super) enum Command {
     },
     /// Show a channel
     Show(Named),
-    /// Change a channel: what it is for, its host names, its limits, when a new release is taken back. What is left out stays
-    /// as it is
+    /// Change a channel: what it is for, its host names, its limits, its notifications, when a new release is taken back. What is
+    /// left out stays as it is
     Set(Box<Set>),
     /// Delete a channel with its releases, keys, secrets, stored values and queued notifications
     Delete(Named),
@@ -73,6 +77,8 @@ pub(super) struct Set {
     /// How callers of SDK interactions are told of a failure, in place of the node's sdk.failure-mode
     #[arg(long, value_name = "http|events|node", value_parser = failure_mode)]
     failure_mode: Option<FailureModeFlag>,
+    #[command(flatten)]
+    notification: NotificationFlags,
     #[command(flatten)]
     watch: WatchFlags,
     #[command(flatten)]
@@ -169,7 +175,7 @@ pub(super) struct Rotate {
     /// The channel
     name: String,
     /// Which key
-    #[arg(value_name = "sdk|notification|payment")]
+    #[arg(value_name = "sdk|notification|payment|webhook")]
     kind: KeyKind,
     /// How long the old key stays valid, in seconds; 0 ends it at once
     #[arg(long, value_name = "SECONDS", default_value_t = 24 * 60 * 60)]
@@ -228,6 +234,7 @@ impl Set {
         if let Some(FailureModeFlag(mode)) = self.failure_mode {
             wish["failure_mode"] = json!(mode);
         }
+        self.notification.add_to(&mut wish)?;
         let watched = self.watch.usual_watch || self.watch.said() != Watch::default();
         if wish == json!({}) && !watched {
             return Err(Failure::Usage("say what to change; `wharf channel set --help` lists it".to_owned()));
@@ -246,16 +253,15 @@ impl Rotate {
         let Self { name, kind, grace, server } = self;
         let answer = Client::new(&server)?.post(&format!("{}/keys/{kind}/rotate?grace={grace}", path(&name)), None)?;
         output.answer(&answer, |made| {
-            let key = ["sdk_key", "notification_key", "payment_token"].iter().find_map(|name| made[*name].as_str());
-            let old = if grace == 0 {
-                "is no longer valid".to_owned()
-            } else {
-                format!("is valid until {}", time(made, "old_valid_until"))
+            let key = ["sdk_key", "notification_key", "payment_token", "webhook_secret"]
+                .iter()
+                .find_map(|name| made[*name].as_str());
+            let old = match (grace, made["old_valid_until"].is_null()) {
+                (0, _) => "\nThe old one is no longer valid.".to_owned(),
+                (_, true) => String::new(),
+                (_, false) => format!("\nThe old one is valid until {}.", time(made, "old_valid_until")),
             };
-            format!(
-                "channel {name} has a new {kind} key, shown this once:\n  {}\nThe old one {old}.",
-                key.unwrap_or("-")
-            )
+            format!("channel {name} has a new {kind} key, shown this once:\n  {}{old}", key.unwrap_or("-"))
         })
     }
 }
@@ -280,7 +286,7 @@ fn list(channels: &Value) -> String {
 fn show(channel: &Value) -> String {
     let keys = rows(&channel["keys"], |key| [field(key, "kind"), time(key, "created"), time(key, "expires")]);
     format!(
-        "channel   {}\nmode      {}\nhosts     {}\nrelease   {} (before: {})\ncanary    {}\nwatch     {}\nfailures  {}\ndigest    {}\ncreated   {}\n\n{}\n\n{}",
+        "channel   {}\nmode      {}\nhosts     {}\nrelease   {} (before: {})\ncanary    {}\nwatch     {}\nfailures  {}\ndigest    {}\ncreated   {}\n\n{}\n\n{}\n\n{}",
         field(channel, "channel"),
         field(channel, "mode"),
         field(channel, "hosts"),
@@ -293,6 +299,7 @@ fn show(channel: &Value) -> String {
         time(channel, "created"),
         table(["KEY", "CREATED", "VALID UNTIL"], &keys, "it has no keys"),
         limits(&channel["effective_limits"]),
+        notification::settings(&channel["effective_notification"]),
     )
 }
 

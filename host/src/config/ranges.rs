@@ -24,6 +24,7 @@ impl Config {
         self.store_ranges(&mut ranges);
         self.outbound_ranges(&mut ranges);
         self.queue_ranges(&mut ranges);
+        self.notification_ranges(&mut ranges);
         ranges.errors
     }
 
@@ -153,6 +154,16 @@ impl Config {
         ranges.plain("queue.workers-per-channel", queue.workers_per_channel, 1..=1000);
         ranges.time("queue.dedupe", queue.dedupe, Duration::ZERO..=30 * DAY);
         ranges.time("queue.keep-dead", queue.keep_dead, HOUR..=3650 * DAY);
+    }
+
+    fn notification_ranges(&self, ranges: &mut Ranges) {
+        let notification = &self.notification;
+        ranges.time("notification.same-answer", notification.same_answer, Duration::ZERO..=HOUR);
+        ranges.plain("notification.answers", notification.answers, 16..=10_000_000);
+        ranges.plain("notification.answers-size", notification.answers_size, Size::mib(1)..=Size::mib(1024));
+        ranges.time("notification.signature-tolerance", notification.signature_tolerance, SECOND..=HOUR);
+        let unfit = notification.unfit().into_iter();
+        ranges.errors.extend(unfit.map(|(key, message)| ConfigError { key: format!("notification.{key}"), message }));
     }
 }
 

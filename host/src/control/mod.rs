@@ -14,6 +14,7 @@ mod error;
 mod fuzz;
 mod limits;
 mod names;
+mod notification;
 mod preflight;
 mod publish;
 mod spec;

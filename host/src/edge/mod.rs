@@ -3,6 +3,7 @@
 //! [`Edge::answer`] tells a request's whole story; each chapter is a file: [`route`], [`body`], [`auth`], [`sdk`],
 //! [`notification`], [`page`], and [`ticket`], which finds the release for a call and records its end. [`problem`] is the one place that turns a failure into what a caller is told.
 
+mod answers;
 mod auth;
 mod body;
 mod delivery;
@@ -15,6 +16,7 @@ mod problem;
 mod reply;
 mod route;
 mod sdk;
+mod signature;
 mod source;
 mod ticket;
 
@@ -37,7 +39,6 @@ use crate::table::Tables;
 pub use delivery::Delivery;
 
 use origin::{Arrival, Origin};
-use problem::Problem;
 use route::Door;
 use ticket::{Outcome, Ticket};
 
@@ -49,6 +50,7 @@ pub struct Edge {
     store: Store,
     forms: page::Forms,
     bodies: body::Bodies,
+    answers: answers::Answers,
     stop: Stop,
 }
 
@@ -60,7 +62,8 @@ impl Edge {
     pub fn new(config: Arc<Config>, tables: Arc<Tables>, runtime: Arc<Runtime>, store: Store) -> std::io::Result<Self> {
         let forms = page::Forms::new()?;
         let bodies = body::Bodies::new(config.edge.bodies);
-        Ok(Self { config, tables, runtime, store, forms, bodies, stop: Stop::default() })
+        let answers = answers::Answers::new(&config.notification);
+        Ok(Self { config, tables, runtime, store, forms, bodies, answers, stop: Stop::default() })
     }
 
     /// Serves until [`Edge::stop`] closes it, then answers what is under way. With `certificates`, over TLS.
@@ -128,11 +131,11 @@ impl Edge {
                 sdk::answer(self, channel, interaction, body, arrival).await
             }
             Door::Notifications => {
-                let Some(channel) = auth::notification(channel.as_ref(), &head.headers) else {
-                    body::discard(incoming, &self.config.edge, began);
-                    return Problem::unauthorized().into_plain();
-                };
-                notification::answer(self, channel, head, incoming, arrival).await
+                let admitted = notification::admit(&self, channel.as_ref(), &head, incoming, began).await;
+                match admitted {
+                    Ok(admitted) => notification::answer(self, admitted, head, arrival).await,
+                    Err(problem) => problem.into_plain(),
+                }
             }
             Door::Payment(token) => {
                 let Some(channel) = auth::payment(channel.as_ref(), &token) else {

@@ -21,6 +21,7 @@ use super::origin::Arrival;
 use super::problem::Problem;
 use super::{Edge, Outcome, Ticket, body, reply};
 use crate::call::{self, Runner, Subject};
+use crate::config::PostMessages;
 use crate::guest::{Abandoned, Body, Class, functions};
 use crate::table::{Channel, Work};
 
@@ -134,7 +135,7 @@ async fn exchange(edge: &Edge, ticket: Ticket, query: &str, fields: Vec<(String,
     let ended =
         runner.run::<functions::PaymentPage>(subject, Body::Empty, Class::Notification, (context, &request)).await;
     let (response, outcome) = match ended.result {
-        Ok(page) => (shown(edge, ticket.origin(), page), Outcome::WELL),
+        Ok(page) => (shown(&ticket.notification().post_message, ticket.origin(), page), Outcome::WELL),
         Err(fault) => {
             let problem = Problem::of_fault(&fault, ended.spent.sent > 0);
             let status = problem.status();
@@ -172,12 +173,11 @@ fn fields(body: &Bytes) -> Vec<(String, String)> {
 }
 
 /// The guest's page, with the one script that tells the platform's window how it went.
-fn shown(edge: &Edge, origin: Option<&str>, page: Page) -> Response<Full<Bytes>> {
-    let words = &edge.config.notification.post_message;
+fn shown(words: &PostMessages, origin: Option<&str>, page: Page) -> Response<Full<Bytes>> {
     let literal = page.message.and_then(|message| match message {
-        PageMessage::Success => words.success.as_deref(),
-        PageMessage::Error => words.error.as_deref(),
-        PageMessage::Close => words.close.as_deref(),
+        PageMessage::Success => words.success.as_ref(),
+        PageMessage::Error => words.error.as_ref(),
+        PageMessage::Close => words.close.as_ref(),
     });
     let mut html = page.html;
     let mut nonce = None;
@@ -186,17 +186,17 @@ fn shown(edge: &Edge, origin: Option<&str>, page: Page) -> Response<Full<Bytes>>
         let _ = write!(
             html,
             "<script nonce=\"{value}\">parent.postMessage({},{})</script>",
-            script_text(literal),
-            script_text(origin)
+            script_json(literal.json()),
+            script_json(&origin.into())
         );
         nonce = Some(value);
     }
     dressed(reply::with(200, HTML, html), origin, nonce.as_deref())
 }
 
-/// A text as a literal of a script inside HTML.
-fn script_text(text: &str) -> String {
-    serde_json::Value::from(text).to_string().replace('<', "\\u003c")
+/// A value as a literal of a script inside HTML: only within texts can JSON have a `<`.
+fn script_json(value: &serde_json::Value) -> String {
+    value.to_string().replace('<', "\\u003c")
 }
 
 /// The page when a guest gave none, for the window of the platform that shows it. It posts nothing, and never says that a payment
@@ -267,7 +267,9 @@ mod tests {
 
     #[test]
     fn a_literal_cannot_leave_its_script() {
-        assert_eq!(script_text("</script>\"x"), r#""\u003c/script>\"x""#);
+        assert_eq!(script_json(&"</script>\"x".into()), r#""\u003c/script>\"x""#);
+        let object = serde_json::json!({"</script>": ["<!--"]});
+        assert_eq!(script_json(&object), r#"{"\u003c/script>":["\u003c!--"]}"#);
     }
 
     #[test]

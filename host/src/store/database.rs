@@ -14,7 +14,12 @@ use super::StoreError;
 const OLDEST_SQLITE: i32 = 3_051_003;
 
 /// One file for each version of the schema; a database at version N still needs those from N on.
-const MIGRATIONS: [&str; 3] = [include_str!("schema.sql"), include_str!("schema-2.sql"), include_str!("schema-3.sql")];
+const MIGRATIONS: [&str; 4] = [
+    include_str!("schema.sql"),
+    include_str!("schema-2.sql"),
+    include_str!("schema-3.sql"),
+    include_str!("schema-4.sql"),
+];
 
 const FILE: &str = "wharf.db";
 
@@ -159,7 +164,7 @@ mod tests {
         let db = open(dir.path()).unwrap();
         db.pragma_update(None, "user_version", 99).unwrap();
         drop(db);
-        assert!(matches!(open(dir.path()), Err(StoreError::NewerSchema { found: 99, known: 3 })));
+        assert!(matches!(open(dir.path()), Err(StoreError::NewerSchema { found: 99, known: 4 })));
     }
 
     #[test]

@@ -21,6 +21,7 @@ mod receipts;
 mod records;
 mod secrets;
 mod tokens;
+mod webhook;
 mod words;
 mod writer;
 
@@ -52,6 +53,7 @@ pub use records::{
     SecretVersion, Share, State, Swapped, Timestamp, TokenRecord, Watch,
 };
 pub use secrets::SecretName;
+pub use webhook::WebhookSecret;
 
 /// The store of one node. Clones share it; when the last one goes, everything sent is written and the directory is free.
 #[derive(Clone)]

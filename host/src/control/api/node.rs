@@ -18,6 +18,7 @@ use serde_json::json;
 use super::ask::Ask;
 use super::problem::Problem;
 use super::{Answer, Outcome, breakers, ok};
+use crate::config::Unconfirmed;
 use crate::control::Control;
 use crate::control::watch::Trial;
 use crate::listen::CertificateState;
@@ -47,6 +48,8 @@ struct ChannelStatus<'a> {
     trial: Option<Trial>,
     /// Interactions that are not called at present.
     breakers: Vec<breakers::View>,
+    /// What of its notifications nobody has confirmed.
+    unconfirmed: Vec<Unconfirmed>,
     /// The last change of what answers, if the node made it itself.
     returned: Option<Receipt>,
 }
@@ -99,6 +102,7 @@ fn channel_status<'a>(
         }),
         trial: control.watches.trial(channel),
         breakers: breakers::open(channel),
+        unconfirmed: channel.notification.unconfirmed(),
         returned,
     }
 }

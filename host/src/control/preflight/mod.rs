@@ -32,10 +32,12 @@ impl Control {
         }
         // The semaphore is never closed.
         let _place = self.trials.acquire().await.ok();
-        let own = self.store.channel(channel)?.map(|channel| channel.limits).unwrap_or_default();
-        let limits = self.runtime.limits(&own, &spec.limits);
+        let own =
+            self.store.channel(channel)?.map(|channel| (channel.limits, channel.notification)).unwrap_or_default();
+        let limits = self.runtime.limits(&own.0, &spec.limits);
         let trial = run::Trial {
             config: Arc::clone(&self.config),
+            notification: self.config.notification.with(&own.1),
             runtime: Arc::clone(&self.runtime),
             plugin: Arc::clone(plugin),
             environment: release::environment(&Arc::from(channel), spec, limits)?,

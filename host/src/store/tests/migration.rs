@@ -1,4 +1,5 @@
 use super::*;
+use crate::config::NotificationOverrides;
 
 // What version 1 wrote for the channel `acme` and the second value of its secret API_KEY.
 const NODE_KEY: &str = "46682c582cbb99635ace497a7c943231a7ca075734d7ff10e697eca819fe1f89";
@@ -45,7 +46,7 @@ async fn a_database_of_version_1_keeps_everything_it_holds() {
     let digest = version_1(&dir);
     let store = open(&dir);
     let version = store.read(|db| Ok(db.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0))?));
-    assert_eq!(version.unwrap(), 3);
+    assert_eq!(version.unwrap(), 4);
 
     let acme = store.channel("acme").unwrap().unwrap();
     assert_eq!(
@@ -54,6 +55,8 @@ async fn a_database_of_version_1_keeps_everything_it_holds() {
     );
     assert_eq!((acme.canary, acme.watch, acme.revision), (None, Watch::default(), 0));
     assert_eq!((acme.limits.iter().count(), acme.failure_mode), (0, None));
+    assert_eq!(acme.notification, NotificationOverrides::default());
+    assert_eq!(store.webhook_secrets("acme").unwrap(), []);
     assert_eq!((acme.hosts.len(), acme.keys.len()), (1, 1));
     let desired = store.desired().unwrap();
     assert_eq!((desired.revision, desired.channels.len()), (7, 2));
