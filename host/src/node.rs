@@ -44,7 +44,6 @@ pub fn run(options: Options) -> anyhow::Result<()> {
     telemetry::start();
     let config = Arc::new(load_config(options.config.as_deref())?);
     let process = process::restrict(config.process.dumpable, config.edge.connections)?;
-    warn_unconfirmed(&config);
     let workers = Builder::new_multi_thread()
         .thread_name("edge")
         .enable_all()
@@ -106,6 +105,7 @@ impl Node {
         control.open_admin_token(&options.data)?;
         admins.block_on(control.publish()).context("failed to load what was active")?;
         control.tell_limits();
+        control.tell_unconfirmed();
         let edge = Arc::new(Edge::new(Arc::clone(&config), tables, runtime, store));
         control.tell_certificates(certificates.iter().flatten().cloned().collect());
         Ok(Self { config, edge, control, certificates })
@@ -171,19 +171,6 @@ fn certificates(section: &'static str, certificate: &str, key: &str) -> anyhow::
 
 fn load_config(file: Option<&Path>) -> anyhow::Result<Config> {
     Ok(Config::load(file)?)
-}
-
-/// Literals of the notification platform that its documents do not give.
-fn warn_unconfirmed(config: &Config) {
-    if !config.notification.error_level_confirmed {
-        tracing::warn!(
-            "the numbers of notification.error-level are unconfirmed: check them with the platform, then set notification.error-level-confirmed"
-        );
-    }
-    let words = &config.notification.payment_status;
-    if words.paid.is_none() || words.declined.is_none() || words.pending.is_none() {
-        tracing::warn!("notification.payment-status is not configured: payments cannot be answered with success");
-    }
 }
 
 fn bind(runtime: &Runtime, address: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {

@@ -45,8 +45,10 @@ fn a_channel_is_made_shown_changed_and_deleted() {
     assert_eq!(shown["keys"].as_array().unwrap().len(), 3);
     assert!(!shown.to_string().contains(key));
     let mut listed = host.wharf(&["channel", "list"])[0].clone();
-    listed["effective_limits"] = shown["effective_limits"].clone();
-    assert_eq!(listed, shown, "the list has all but the limits as they hold");
+    for held in ["effective_limits", "effective_notification"] {
+        listed[held] = shown[held].clone();
+    }
+    assert_eq!(listed, shown, "the list has all but the limits and settings as they hold");
 
     let changed =
         host.admin("PATCH", "/v1/channels/acme", Some(&json!({ "mode": "testing", "hosts": ["b.example.com"] })));

@@ -245,8 +245,9 @@ fn what_has_no_price_is_left_out_and_the_rest_is_priced() {
 fn the_channels_policy_says_whether_a_failed_validation_blocks_the_user() {
     for (policy, forced) in [("block", false), ("force", true)] {
         let (host, keys) = node(&format!("[notification]\non-failure = \"{policy}\"\n"), "chaos", &["behaviour=trap"]);
-        let validate = || host.notify("acme", &keys.notification, &note("document.validation", 1, json!({}))).ok(200);
-        let failed = validate();
+        let validate =
+            |id: u64| host.notify("acme", &keys.notification, &note("document.validation", id, json!({}))).ok(200);
+        let failed = validate(1);
         assert_eq!(
             (&failed["success"], &failed["forceValidation"], &failed["errorCode"]),
             (&json!(false), &json!(forced), &json!("HOST_TRAP")),
@@ -254,14 +255,14 @@ fn the_channels_policy_says_whether_a_failed_validation_blocks_the_user() {
         );
         assert!(failed.get("data").is_none(), "{failed}");
         host.deploy("acme", "chaos", &["behaviour=refuse"]);
-        let refused = validate();
+        let refused = validate(2);
         assert_eq!(
             (&refused["success"], &refused["forceValidation"], &refused["errorLevel"]),
             (&json!(false), &json!(false), &json!(3)),
             "a guest's no is a no: {refused}"
         );
         host.deploy("acme", "chaos", &["behaviour=answer"]);
-        assert_eq!(validate()["success"], true);
+        assert_eq!(validate(3)["success"], true);
     }
 }
 

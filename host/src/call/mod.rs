@@ -4,6 +4,7 @@
 //! reach, is for the [`Runner`] to say; neither HTTP nor the table is known here.
 
 pub mod notification;
+pub mod same;
 pub mod sdk;
 
 use std::future::Future;

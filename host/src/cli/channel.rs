@@ -1,5 +1,7 @@
 //! `wharf channel …`
 
+mod notification;
+
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -12,6 +14,8 @@ use super::{Done, Failure, Server};
 use crate::config::{FailureMode, Limit};
 use crate::store::{KeyKind, Mode, Share, Watch};
 
+use notification::NotificationFlags;
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Make a channel; its keys are shown this once
@@ -23,8 +27,8 @@ pub(super) enum Command {
     },
     /// Show a channel
     Show(Named),
-    /// Change a channel: what it is for, its host names, its limits, when a new release is taken back. What is left out stays
-    /// as it is
+    /// Change a channel: what it is for, its host names, its limits, its notifications, when a new release is taken back. What is
+    /// left out stays as it is
     Set(Box<Set>),
     /// Delete a channel with its releases, keys, secrets, stored values and queued notifications
     Delete(Named),
@@ -76,6 +80,8 @@ pub(super) struct Set {
     failure_mode: Option<FailureModeFlag>,
     #[command(flatten)]
     deltas: Deltas,
+    #[command(flatten)]
+    notification: NotificationFlags,
     #[command(flatten)]
     watch: WatchFlags,
     #[command(flatten)]
@@ -172,7 +178,7 @@ pub(super) struct Rotate {
     /// The channel
     name: String,
     /// Which key
-    #[arg(value_name = "sdk|notification|payment")]
+    #[arg(value_name = "sdk|notification|payment|webhook")]
     kind: KeyKind,
     /// How long the old key stays valid, in seconds; 0 ends it at once
     #[arg(long, value_name = "SECONDS", default_value_t = 24 * 60 * 60)]
@@ -234,6 +240,7 @@ impl Set {
         if let Some(deltas) = self.deltas.wish() {
             wish["deltas"] = deltas;
         }
+        self.notification.add_to(&mut wish)?;
         let watched = self.watch.usual_watch || self.watch.said() != Watch::default();
         if wish == json!({}) && !watched {
             return Err(Failure::Usage("say what to change; `wharf channel set --help` lists it".to_owned()));
@@ -252,16 +259,15 @@ impl Rotate {
         let Self { name, kind, grace, server } = self;
         let answer = Client::new(&server)?.post(&format!("{}/keys/{kind}/rotate?grace={grace}", path(&name)), None)?;
         output.answer(&answer, |made| {
-            let key = ["sdk_key", "notification_key", "payment_token"].iter().find_map(|name| made[*name].as_str());
-            let old = if grace == 0 {
-                "is no longer valid".to_owned()
-            } else {
-                format!("is valid until {}", time(made, "old_valid_until"))
+            let key = ["sdk_key", "notification_key", "payment_token", "webhook_secret"]
+                .iter()
+                .find_map(|name| made[*name].as_str());
+            let old = match (grace, made["old_valid_until"].is_null()) {
+                (0, _) => "\nThe old one is no longer valid.".to_owned(),
+                (_, true) => String::new(),
+                (_, false) => format!("\nThe old one is valid until {}.", time(made, "old_valid_until")),
             };
-            format!(
-                "channel {name} has a new {kind} key, shown this once:\n  {}\nThe old one {old}.",
-                key.unwrap_or("-")
-            )
+            format!("channel {name} has a new {kind} key, shown this once:\n  {}{old}", key.unwrap_or("-"))
         })
     }
 }
@@ -286,7 +292,7 @@ fn list(channels: &Value) -> String {
 fn show(channel: &Value) -> String {
     let keys = rows(&channel["keys"], |key| [field(key, "kind"), time(key, "created"), time(key, "expires")]);
     format!(
-        "channel   {}\nmode      {}\nhosts     {}\nrelease   {} (before: {})\ncanary    {}\nwatch     {}\nfailures  {}\ndeltas    {}\ndigest    {}\ncreated   {}\n\n{}\n\n{}",
+        "channel   {}\nmode      {}\nhosts     {}\nrelease   {} (before: {})\ncanary    {}\nwatch     {}\nfailures  {}\ndeltas    {}\ndigest    {}\ncreated   {}\n\n{}\n\n{}\n\n{}",
         field(channel, "channel"),
         field(channel, "mode"),
         field(channel, "hosts"),
@@ -300,6 +306,7 @@ fn show(channel: &Value) -> String {
         time(channel, "created"),
         table(["KEY", "CREATED", "VALID UNTIL"], &keys, "it has no keys"),
         limits(&channel["effective_limits"]),
+        notification::settings(&channel["effective_notification"]),
     )
 }
 

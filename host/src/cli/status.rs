@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use clap::Args;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::client::Client;
 use super::output::{Output, field, rows, short_digest, table, time};
 use super::{Done, Server, deltas};
-use crate::config::Size;
+use crate::config::{Size, Unconfirmed};
 
 #[derive(Debug, Args)]
 #[command(
@@ -54,6 +54,7 @@ fn show(status: &Value) -> String {
     let heading = ["CHANNEL", "ANSWERS", "ACTIVE", "DIGEST", "FREE PLACES", "TURNED AWAY"];
     let table = table(heading, &channels, "there are no channels");
     let news: Vec<_> = status["channels"].as_array().into_iter().flatten().flat_map(news).collect();
+    let news: Vec<_> = news.into_iter().chain(unconfirmed(&status["channels"])).collect();
     let news = if news.is_empty() { String::new() } else { format!("\n\n{}", news.join("\n")) };
     format!("{}\n\n{table}{news}", lines.join("\n"))
 }
@@ -73,6 +74,23 @@ fn certificate(state: &Value) -> String {
     let error = state["error"].as_str().map(|error| format!("; the files are not in use: {error}")).unwrap_or_default();
     format!("certificate of [{section}]: valid for {left}{error}")
 }
+
+/// What of the channels' notifications nobody has confirmed, each with what settles it.
+fn unconfirmed(channels: &Value) -> Vec<String> {
+    let told = |what: &Unconfirmed| {
+        let is_open =
+            |channel: &&Value| channel["unconfirmed"].as_array().is_some_and(|open| open.contains(&json!(what)));
+        let open = channels.as_array().into_iter().flatten().filter(is_open);
+        let names: Vec<_> = open.map(|channel| field(channel, "channel")).collect();
+        let more = if names.len() > NAMED { format!(" and {} others", names.len() - NAMED) } else { String::new() };
+        let few = names.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+        (!names.is_empty()).then(|| format!("{few}{more}: {} {}", what.subject(), what.remedy()))
+    };
+    Unconfirmed::ALL.iter().filter_map(told).collect()
+}
+
+/// Channels that one line names.
+const NAMED: usize = 5;
 
 /// What somebody who looks after a channel would want to know.
 fn news(status: &Value) -> Vec<String> {

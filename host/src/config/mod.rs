@@ -7,6 +7,7 @@ mod fuzz;
 mod limits;
 mod load;
 mod machine;
+mod notification;
 mod ranges;
 mod sections;
 mod values;
@@ -20,6 +21,9 @@ use serde::{Deserialize, Serialize};
 
 pub use limits::{Limit, Unit};
 pub use load::{ConfigError, ConfigErrors};
+pub use notification::{
+    Language, LevelName, Message, MessageName, NotificationAuth, NotificationOverrides, StatusName, Unconfirmed,
+};
 pub use sections::{
     Admin, Breaker, Call, Compile, Deltas, Edge, ErrorLevels, FailureMode, Guest, Journal, KeyValue, Notification,
     OnFailure, Outbound, PaymentStatus, PostMessages, Preflight, Process, Queue, Release, Sdk, Tls,

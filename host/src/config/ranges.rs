@@ -24,6 +24,7 @@ impl Config {
         self.store_ranges(&mut ranges);
         self.outbound_ranges(&mut ranges);
         self.queue_ranges(&mut ranges);
+        self.notification_ranges(&mut ranges);
         ranges.errors
     }
 
@@ -174,6 +175,16 @@ impl Config {
         ranges.plain("deltas.items", deltas.items, 1..=10_000);
         ranges.time("deltas.longest-pause", deltas.longest_pause, 100 * MS..=DAY);
         ranges.plain("notification.delta-cursor's length", self.notification.delta_cursor.len(), 1..=100);
+    }
+
+    fn notification_ranges(&self, ranges: &mut Ranges) {
+        let notification = &self.notification;
+        ranges.time("notification.same-answer", notification.same_answer, Duration::ZERO..=HOUR);
+        ranges.plain("notification.answers", notification.answers, 16..=10_000_000);
+        ranges.plain("notification.answers-size", notification.answers_size, Size::mib(1)..=Size::mib(1024));
+        ranges.time("notification.signature-tolerance", notification.signature_tolerance, SECOND..=HOUR);
+        let unfit = notification.unfit().into_iter();
+        ranges.errors.extend(unfit.map(|(key, message)| ConfigError { key: format!("notification.{key}"), message }));
     }
 }
 

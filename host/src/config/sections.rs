@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::values::{self, Size};
+use super::{Language, Message};
 
 /// `[edge]`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -441,6 +442,19 @@ pub struct Notification {
     /// What a failed validation does to the user.
     #[serde(deserialize_with = "values::on_failure")]
     pub on_failure: OnFailure,
+    /// The language of the host's own sentences.
+    #[serde(deserialize_with = "values::language")]
+    pub language: Language,
+    /// An identical validation or payment within this time gets the same answer.
+    #[serde(with = "values::time")]
+    pub same_answer: Duration,
+    /// Answers that are kept for that.
+    pub answers: usize,
+    /// Their bytes, all together.
+    pub answers_size: Size,
+    /// How far a signed notification's time may be from the clock.
+    #[serde(with = "values::time")]
+    pub signature_tolerance: Duration,
 }
 
 /// `notification.error-level`
@@ -476,19 +490,41 @@ pub struct PaymentStatus {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct PostMessages {
     /// The payment is done.
-    pub success: Option<String>,
+    pub success: Option<Message>,
     /// The payment failed.
-    pub error: Option<String>,
+    pub error: Option<Message>,
     /// The page may be closed.
-    pub close: Option<String>,
+    pub close: Option<Message>,
 }
 
 /// `notification.on-failure`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnFailure {
     /// The user cannot go on.
     Block,
     /// The user may go on.
     Force,
+}
+
+impl OnFailure {
+    /// The word it is written as.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Block => "block",
+            Self::Force => "force",
+        }
+    }
+}
+
+impl FromStr for OnFailure {
+    type Err = &'static str;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        match word {
+            "block" => Ok(Self::Block),
+            "force" => Ok(Self::Force),
+            _ => Err("\"block\" or \"force\""),
+        }
+    }
 }

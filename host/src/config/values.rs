@@ -8,7 +8,7 @@ use std::str::FromStr;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{FailureMode, OnFailure};
+use super::{FailureMode, Language, OnFailure};
 
 /// A number of bytes, written with its unit: `"4KiB"`, `"64MiB"`, `"1GiB"` or `"512B"`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -97,15 +97,15 @@ pub(super) fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Sock
 }
 
 pub(super) fn on_failure<'de, D: Deserializer<'de>>(deserializer: D) -> Result<OnFailure, D::Error> {
-    match String::deserialize(deserializer).as_deref() {
-        Ok("block") => Ok(OnFailure::Block),
-        Ok("force") => Ok(OnFailure::Force),
-        _ => Err(D::Error::custom("\"block\" or \"force\"")),
-    }
+    parsed(deserializer, "\"block\" or \"force\"")
 }
 
 pub(super) fn failure_mode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<FailureMode, D::Error> {
     parsed(deserializer, "\"http\" or \"events\"")
+}
+
+pub(super) fn language<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Language, D::Error> {
+    parsed(deserializer, "\"en\" or \"fr\"")
 }
 
 /// Durations such as `"250ms"`.

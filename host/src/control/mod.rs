@@ -15,6 +15,7 @@ mod fuzz;
 mod limits;
 mod moment;
 mod names;
+mod notification;
 mod preflight;
 mod publish;
 mod spec;

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use super::spec;
 use super::{Control, ControlError};
+use crate::config::NotificationAuth;
 use crate::guest::{Lane, Limits, Owner};
-use crate::store::{self, DesiredChannel, Digest, LimitOverrides, StoreError, Timestamp};
-use crate::table::{Breakers, Canary, Channel, Deltas, Headroom, Health, Keys, Release, Table, Traffic};
+use crate::store::{self, DesiredChannel, Digest, KeyKind, LimitOverrides, StoreError, Timestamp};
+use crate::table::{Breakers, Canary, Channel, Deltas, Headroom, Health, Keys, Release, Table, Traffic, Webhook};
 
 /// How long a component that could not be loaded is left alone: trying may cost a whole compilation, and every change of
 /// any channel would wait for it.
@@ -129,7 +130,7 @@ impl Control {
         let notice = before.map_or_else(Arc::default, |before| Arc::clone(&before.notice));
         let polling = before.map_or_else(Arc::default, |before| Arc::clone(&before.deltas.polling));
         let deltas = Deltas { pause: channel.deltas_ms.map(Duration::from_millis), polling };
-        let (mode, revision) = (channel.mode, channel.revision);
+        let (mode, revision, webhook) = (channel.mode, channel.revision, self.webhook(&channel));
         Channel {
             name,
             mode,
@@ -140,10 +141,25 @@ impl Control {
             notice,
             failure_mode: channel.failure_mode.unwrap_or(self.config.sdk.failure_mode),
             deltas,
+            notification: Arc::new(self.config.notification.with(&channel.notification)),
+            webhook,
             release,
             canary,
             revision,
         }
+    }
+
+    /// What the channel's notifications are signed with. Without a secret that can be opened, no signature is good.
+    fn webhook(&self, channel: &store::Channel) -> Webhook {
+        let required = channel.notification.auth == Some(NotificationAuth::Signature);
+        if !channel.keys.iter().any(|key| key.kind == KeyKind::Webhook) {
+            return Webhook { required, secrets: Vec::new() };
+        }
+        let secrets = self.store.webhook_secrets(&channel.name).unwrap_or_else(|error| {
+            tracing::error!(channel = channel.name, %error, "the secrets that notifications are signed with cannot be opened");
+            Vec::new()
+        });
+        Webhook { required, secrets }
     }
 
     /// The release as it runs already, with its calls and its health; or a new one.

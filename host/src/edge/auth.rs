@@ -21,13 +21,13 @@ pub(super) fn sdk(channel: Option<&Arc<Channel>>, key: Option<&str>) -> Option<A
     admit(channel, KeyKind::Sdk, key, extra)
 }
 
-/// The channel, if the request's `X-API-KEY` is one of its notification keys.
+/// The channel, if the request's `X-API-KEY` is one of its notification keys and it does not want signatures instead.
 pub(super) fn notification(channel: Option<&Arc<Channel>>, headers: &HeaderMap) -> Option<Arc<Channel>> {
     let mut keys = headers.get_all(KEY_HEADER).iter();
     let key = keys.next().and_then(|key| key.to_str().ok());
     // Two keys in one request are nobody's.
     let key = if keys.next().is_some() { None } else { key };
-    admit(channel, KeyKind::Notification, key, NO_KEY)
+    admit(channel, KeyKind::Notification, key, NO_KEY).filter(|channel| !channel.webhook.required)
 }
 
 /// The channel, if the path's token is one of its payment tokens.
@@ -51,7 +51,7 @@ pub(super) mod tests {
     use crate::config::{Config, FailureMode};
     use crate::guest::{Lane, Limits};
     use crate::store::{KeyRecord, LimitOverrides};
-    use crate::table::{Deltas, Keys};
+    use crate::table::{Deltas, Keys, Webhook};
 
     pub(in crate::edge) fn channel(mode: Mode, keys: &[(KeyKind, &str, Option<i64>)]) -> Arc<Channel> {
         let keys = keys
@@ -73,6 +73,8 @@ pub(super) mod tests {
             notice: Arc::default(),
             failure_mode: FailureMode::Http,
             deltas: Deltas::default(),
+            notification: Arc::new(Config::default().notification),
+            webhook: Webhook::default(),
             release: None,
             hosts: Vec::new(),
             created: Timestamp(0),

@@ -2,6 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bolero::check;
 use bytes::Bytes;
@@ -14,13 +15,17 @@ use wharf_protocol::sdk::{Envelope, Interaction};
 
 use super::auth::{self, tests::channel};
 use super::route::{Door, route};
+use super::signature::Claim;
 use super::{body, source};
 use crate::call;
 use crate::config::Config;
-use crate::store::{KeyKind, Mode};
+use crate::store::{KeyKind, Mode, Timestamp};
 use crate::table::Table;
 
 const KEY: &str = "the-channels-key";
+
+/// When the signed requests were sent.
+const NOW: Timestamp = Timestamp(1_614_265_330_000);
 
 const PATHS: [&str; 8] = [
     "/healthz",
@@ -33,12 +38,15 @@ const PATHS: [&str; 8] = [
     "/notifications",
 ];
 
-const HEADERS: [(&str, &str); 5] = [
+const HEADERS: [(&str, &str); 8] = [
     ("host", "acme.example.com:8080"),
     ("x-api-key", KEY),
     ("content-type", "application/json"),
     ("content-type", "application/x-www-form-urlencoded"),
     ("content-type", "multipart/form-data; boundary=XX"),
+    ("webhook-id", "msg_p5jXN8AQM9LWM0D4loKWxJek"),
+    ("webhook-timestamp", "1614265330"),
+    ("webhook-signature", "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE= v1a,x"),
 ];
 
 /// A request's head, as far as it can be one.
@@ -73,6 +81,8 @@ fn heads_lead_to_their_door_and_nobody_without_the_key_comes_in() {
             let presented: Vec<_> = head.headers.get_all("x-api-key").iter().collect();
             let admitted = auth::notification(known, &head.headers);
             assert_eq!(admitted.is_some(), known.is_some() && presented == [KEY], "{head:?}");
+            let claim = Claim::of(&head.headers, Duration::from_mins(5), NOW);
+            assert!(claim.is_none_or(|claim| claim.admit(known, &body, NOW).is_none()), "nobody has such a secret");
             match place.door {
                 Door::Sdk(interaction) => {
                     let path = head.uri.path();

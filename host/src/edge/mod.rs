@@ -3,6 +3,7 @@
 //! [`Edge::answer`] tells a request's whole story; each chapter is a file: [`route`], [`body`], [`auth`], [`sdk`],
 //! [`notification`], [`page`], and [`ticket`], which finds the release for a call and records its end. [`problem`] is the one place that turns a failure into what a caller is told.
 
+mod answers;
 mod auth;
 mod body;
 mod delivery;
@@ -16,6 +17,7 @@ mod problem;
 mod reply;
 mod route;
 mod sdk;
+mod signature;
 mod source;
 mod ticket;
 
@@ -39,7 +41,6 @@ pub use delivery::Delivery;
 pub use deltas::Deltas;
 
 use origin::{Arrival, Origin};
-use problem::Problem;
 use route::Door;
 use ticket::{Outcome, Ticket};
 
@@ -51,6 +52,7 @@ pub struct Edge {
     store: Store,
     forms: page::Forms,
     bodies: body::Bodies,
+    answers: answers::Answers,
     stop: Stop,
 }
 
@@ -59,7 +61,8 @@ impl Edge {
     pub fn new(config: Arc<Config>, tables: Arc<Tables>, runtime: Arc<Runtime>, store: Store) -> Self {
         let forms = page::Forms::new(&store, config.edge.form_life);
         let bodies = body::Bodies::new(config.edge.bodies);
-        Self { config, tables, runtime, store, forms, bodies, stop: Stop::default() }
+        let answers = answers::Answers::new(&config.notification);
+        Self { config, tables, runtime, store, forms, bodies, answers, stop: Stop::default() }
     }
 
     /// Whether the disk is too full to promise anything (`queue.least-free-disk`), as of the last look.
@@ -132,11 +135,11 @@ impl Edge {
                 sdk::answer(self, channel, interaction, body, arrival).await
             }
             Door::Notifications => {
-                let Some(channel) = auth::notification(channel.as_ref(), &head.headers) else {
-                    body::discard(incoming, &self.config.edge, began);
-                    return Problem::unauthorized().into_plain();
-                };
-                notification::answer(self, channel, head, incoming, arrival).await
+                let admitted = notification::admit(&self, channel.as_ref(), &head, incoming, began).await;
+                match admitted {
+                    Ok(admitted) => notification::answer(self, admitted, head, arrival).await,
+                    Err(problem) => problem.into_plain(),
+                }
             }
             Door::Payment(token) => {
                 let Some(channel) = auth::payment(channel.as_ref(), &token) else {

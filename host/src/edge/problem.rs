@@ -4,6 +4,8 @@
 //! to the journal and the log. Never success for what a guest did not decide: a guest that decided speaks through the
 //! platform's own error channel, everything else through HTTP (SDK) or the level *critical* (notifications).
 
+mod words;
+
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -18,7 +20,7 @@ use wharf_protocol::sdk::reports::{Event, Outcome as Status};
 
 use super::{Outcome, reply};
 use crate::call::Failed;
-use crate::config::{FailureMode, Size};
+use crate::config::{FailureMode, Language, Size};
 use crate::guest::{Fault, Panicked};
 
 /// A failure as a caller is told.
@@ -62,6 +64,9 @@ impl Bearing {
 
 /// The code of a request that no guest could do anything with.
 const MISSING: &str = "HOST_MISSING_FIELD";
+
+/// The code of a failure after requests to the outside.
+const AMBIGUOUS: &str = "HOST_AMBIGUOUS";
 
 /// The journal's word for a bug of ours.
 pub(super) const HOST_BUG: &str = "host-bug";
@@ -191,6 +196,12 @@ impl Problem {
         }
     }
 
+    /// The same call was under way and ended without an answer that could be given again.
+    pub(super) fn unanswered() -> Self {
+        let cause = "the run of the same notification, whose answer it was to get, ended without one";
+        Self { unsettled: true, ..Self::host(cause.to_owned()) }
+    }
+
     /// A bug of ours that ended a call.
     pub(super) fn panicked(panicked: &Panicked, call_id: &str) -> Self {
         tracing::error!(call = call_id, %panicked, "a bug of this host");
@@ -273,7 +284,7 @@ impl Problem {
             status,
             retry_after: None,
             unsettled: true,
-            code: "HOST_AMBIGUOUS".into(),
+            code: AMBIGUOUS.into(),
             message: "The channel's plugin failed after it had called other systems; what they did is not known."
                 .into(),
             ..self
@@ -332,35 +343,25 @@ impl Problem {
         Verdict::failed(level, &*self.code, &*self.message)
     }
 
-    /// The envelope's part of a notification's answer: a guest's refusal is an error, everything else critical.
-    pub(super) fn verdict(&self, call_id: &str) -> Verdict {
+    /// The part of the answer to a notification of this kind for which no guest gave one: a guest's refusal is an error, everything
+    /// else critical. What may have happened all the same is said in words that a cashier can act on.
+    pub(super) fn notification_verdict(
+        &self,
+        kind: EventKind,
+        is_read: bool,
+        call_id: &str,
+        language: Language,
+    ) -> Verdict {
         if self.is_refusal() {
             return Verdict::failed(ErrorLevel::Error, &*self.code, &*self.message);
         }
-        Verdict::failed(ErrorLevel::Critical, &*self.code, format!("{} ({call_id})", self.message))
-    }
-
-    /// The part of the answer to a notification of this kind for which no guest gave one. What may have happened all the same is
-    /// said in words that a cashier can act on.
-    pub(super) fn notification_verdict(&self, kind: EventKind, is_read: bool, call_id: &str) -> Verdict {
-        let mut verdict = self.verdict(call_id);
-        if self.outcome == "malformed" {
-            verdict.level = ErrorLevel::Error;
-        }
-        if self.unsettled && !is_read {
-            let then = match kind {
-                EventKind::DocumentValidation => {
-                    "It may have been recorded all the same: look for it before saving it again."
-                }
-                EventKind::PaymentValidation => {
-                    "Whether the payment took place is not known: make sure of it before paying again."
-                }
-                EventKind::Contact => "It may have been changed all the same: look at it before saving it again.",
-                EventKind::DocumentPricing | EventKind::DocumentCancellation | EventKind::Workflow => return verdict,
-            };
-            verdict.message = format!("{} {then} ({call_id})", self.message);
-        }
-        verdict
+        let level = if self.outcome == "malformed" { ErrorLevel::Error } else { ErrorLevel::Critical };
+        let message = words::of_failure(&self.code, self.outcome, language).unwrap_or(&self.message);
+        let message = match words::what_then(kind, language).filter(|_| self.unsettled && !is_read) {
+            Some(then) => format!("{message} {then} ({call_id})"),
+            None => format!("{message} ({call_id})"),
+        };
+        Verdict::failed(level, &*self.code, message)
     }
 
     /// Whether the call was stopped at a point where what it was about may have happened or not.
@@ -371,6 +372,16 @@ impl Problem {
     /// Whether the request itself is wrong, so that no call came of it.
     fn is_callers(&self) -> bool {
         self.status < 500 && self.status != 429
+    }
+
+    /// Whether a guest has decided it.
+    pub(super) fn is_decided(&self) -> bool {
+        self.is_refusal() && self.bearing == Bearing::Well
+    }
+
+    /// Whether it came after requests to the outside, of which nobody knows what they did.
+    pub(super) fn is_ambiguous(&self) -> bool {
+        self.code == AMBIGUOUS
     }
 
     fn is_refusal(&self) -> bool {

@@ -24,7 +24,7 @@ pub(super) async fn json(head: &Parts, body: Bytes) -> Result<Bytes, Problem> {
             "the query is longer than {QUERY_LIMIT} bytes; send the notification as the body"
         )));
     }
-    let in_query = argument(query.as_bytes());
+    let in_query = argument(query.as_bytes())?;
     let in_body = in_body(head, body).await?;
     match (in_body, in_query) {
         (Some(body), Some(query)) if body != query => {
@@ -35,6 +35,11 @@ pub(super) async fn json(head: &Parts, body: Bytes) -> Result<Bytes, Problem> {
             "no notification: send it as the body, or as the field {ARGUMENT} of a form"
         ))),
     }
+}
+
+/// Whether the query carries one too.
+pub(super) fn is_in_query(head: &Parts) -> bool {
+    head.uri.query().is_some_and(|query| form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == ARGUMENT))
 }
 
 async fn in_body(head: &Parts, body: Bytes) -> Result<Option<Bytes>, Problem> {
@@ -49,7 +54,7 @@ async fn in_body(head: &Parts, body: Bytes) -> Result<Option<Bytes>, Problem> {
     let kind = head.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let is_form = kind.get(..URLENCODED.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(URLENCODED));
     if is_form {
-        return Ok(argument(&body));
+        return argument(&body);
     }
     match multer::parse_boundary(kind) {
         Ok(boundary) => multipart(boundary, body).await,
@@ -61,21 +66,31 @@ async fn multipart(boundary: String, body: Bytes) -> Result<Option<Bytes>, Probl
     let whole = futures_util::stream::iter([Ok::<_, std::convert::Infallible>(body)]);
     let mut parts = multer::Multipart::new(whole, boundary);
     let unreadable = |error: multer::Error| Problem::malformed(format!("the form cannot be read: {error}"));
+    let mut found = None;
     while let Some(part) = parts.next_field().await.map_err(unreadable)? {
         if part.name() == Some(ARGUMENT) {
-            return part.bytes().await.map(Some).map_err(unreadable);
+            let part = part.bytes().await.map_err(unreadable)?;
+            if found.replace(part.clone()).is_some_and(|first| first != part) {
+                return Err(Problem::malformed(format!(
+                    "the part {ARGUMENT} is there twice, with different notifications"
+                )));
+            }
         }
     }
-    Ok(None)
+    Ok(found)
 }
 
-/// The argument of that name; an empty one is none.
-fn argument(encoded: &[u8]) -> Option<Bytes> {
-    let found = form_urlencoded::parse(encoded).find(|(name, value)| name == ARGUMENT && !value.is_empty());
-    found.map(|(_, value)| match value {
+/// The argument of that name; an empty one is none, and two that differ are none of ours.
+fn argument(encoded: &[u8]) -> Result<Option<Bytes>, Problem> {
+    let mut all = form_urlencoded::parse(encoded).filter(|(name, value)| name == ARGUMENT && !value.is_empty());
+    let Some((_, first)) = all.next() else { return Ok(None) };
+    if all.any(|(_, other)| other != first) {
+        return Err(Problem::malformed(format!("the field {ARGUMENT} is there twice, with different notifications")));
+    }
+    Ok(Some(match first {
         Cow::Borrowed(value) => Bytes::copy_from_slice(value.as_bytes()),
         Cow::Owned(value) => Bytes::from(value),
-    })
+    }))
 }
 
 #[cfg(test)]
@@ -111,6 +126,15 @@ mod tests {
         assert_eq!(found("/n", "", "").await, Err(400));
         assert_eq!(found("/n?notification=%7B%7D", "", r#"{"a":1}"#).await, Err(400));
         assert_eq!(found("/n", "text/plain", "hello").await, Err(400));
+        assert_eq!(found("/n", URLENCODED, "notification=%7B%7D&notification=%5B%5D").await, Err(400));
+        assert_eq!(found("/n", URLENCODED, "notification=%7B%7D&notification=%7B%7D").await.unwrap(), "{}");
+        assert_eq!(found("/n?notification=%7B%7D&notification=%5B%5D", "", "").await, Err(400));
+        let part =
+            |json: &str| format!("--X\r\nContent-Disposition: form-data; name=\"notification\"\r\n\r\n{json}\r\n");
+        let (same, other) =
+            (format!("{}{}--X--\r\n", part("{}"), part("{}")), format!("{}{}--X--\r\n", part("{}"), part("[]")));
+        assert_eq!(found("/n", "multipart/form-data; boundary=X", &same).await.unwrap(), "{}");
+        assert_eq!(found("/n", "multipart/form-data; boundary=X", &other).await, Err(400));
         assert_eq!(found("/n", "multipart/form-data; boundary=XX", "hello").await, Err(400));
         assert_eq!(found(&format!("/n?x={}", "a".repeat(9000)), "", "{}").await, Err(400));
     }

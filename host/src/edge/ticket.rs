@@ -3,13 +3,13 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Edge;
 use super::origin::Arrival;
 use super::problem::{Bearing, HOST_BUG};
 use crate::call::{Ids, Runner, Subject};
-use crate::config::FailureMode;
+use crate::config::{self, FailureMode};
 use crate::guest::{Abandoned, Body, Call, Class, Ended, Fault, Function, Pace, Spent};
 use crate::store::{CallRecord, Timestamp, Trace, Used, new_id};
 use crate::table::{Channel, Pass, Probe, Release, Running, Tables, Tight, Work};
@@ -99,6 +99,19 @@ impl Ticket {
     /// How the channel's callers are told that a call failed.
     pub(super) fn failure_mode(&self) -> FailureMode {
         self.channel.failure_mode
+    }
+
+    /// How the channel's notifications are answered.
+    pub(super) fn notification(&self) -> &Arc<config::Notification> {
+        &self.channel.notification
+    }
+
+    /// Until when a notification that somebody waits for must be answered, and how long that is in all; `usual` while there is
+    /// no release that would say.
+    pub(super) fn patience(&self, usual: Duration) -> (Instant, Duration) {
+        let release = self.channel.release.as_ref();
+        let time = release.map_or(usual, |release| release.environment.limits.budget(Class::Notification).time);
+        (self.arrival.began + time, time)
     }
 
     /// Whether the call changes nothing anywhere, so that a failure leaves nothing unknown.

@@ -23,6 +23,7 @@ mod receipts;
 mod records;
 mod secrets;
 mod tokens;
+mod webhook;
 mod words;
 mod writer;
 
@@ -60,6 +61,7 @@ pub use records::{
     SecretRef, SecretVersion, Share, State, Swapped, Timestamp, TokenRecord, Watch,
 };
 pub use secrets::SecretName;
+pub use webhook::WebhookSecret;
 
 /// The store of one node. Clones share it; when the last one goes, everything sent is written and the directory is free.
 #[derive(Clone)]

@@ -1,5 +1,6 @@
--- Version 4: how much is in the queue of each channel, told without counting, whose turn it is behind a long queue, and the
--- platform's own list of what it has told, which repairs what was lost on the way.
+-- Version 4: how much is in the queue of each channel, told without counting, whose turn it is behind a long queue; the
+-- platform's own list of what it has told, which repairs what was lost on the way; what a channel says of its notifications, and
+-- secrets that platforms sign with.
 
 -- Rows of event by their state; deaths = how often one died. Kept by triggers, so that no transition can forget it.
 CREATE TABLE queue_usage (
@@ -41,8 +42,6 @@ CREATE INDEX event_turn ON event (channel, event_type, due, seq) WHERE waits = 0
 
 -- The pause between two looks at the list, in milliseconds; NULL = nobody looks.
 ALTER TABLE channel ADD COLUMN deltas_ms INTEGER;
-CREATE TRIGGER channel_deltas_set AFTER UPDATE OF deltas_ms ON channel
-    BEGIN UPDATE channel SET changed = (SELECT revision + 1 FROM node) WHERE name = NEW.name; END;
 
 -- How far a channel's list was taken. A cursor is good for the API that gave it alone.
 CREATE TABLE delta (
@@ -58,3 +57,13 @@ ALTER TABLE event ADD COLUMN same BLOB;
 ALTER TABLE event ADD COLUMN cursor TEXT;
 ALTER TABLE event ADD COLUMN hooked INTEGER NOT NULL DEFAULT 1;
 CREATE INDEX event_same ON event (channel, same, created) WHERE same IS NOT NULL;
+
+-- notification = a JSON object, empty where everything is as for the node.
+ALTER TABLE channel ADD COLUMN notification TEXT NOT NULL DEFAULT '{}';
+DROP TRIGGER channel_set;
+CREATE TRIGGER channel_set AFTER UPDATE OF mode, active, previous, canary, canary_share, watch, limits, failure_mode, deltas_ms, notification,
+    revision ON channel
+    BEGIN UPDATE channel SET changed = (SELECT revision + 1 FROM node) WHERE name = NEW.name; END;
+
+-- Only of what has to be known again: nonce and ciphertext of the key itself. digest is then that of the row's ciphertext.
+ALTER TABLE channel_key ADD COLUMN sealed BLOB;

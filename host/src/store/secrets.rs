@@ -128,7 +128,7 @@ pub(super) fn forget_unnamed(db: &Connection, channel: &str) -> Result<(), Store
 }
 
 /// What a ciphertext belongs to, so that a row cannot be passed off as another. Lengths keep the parts apart.
-fn bound_to(channel: &str, name: &str, version: i64) -> Vec<u8> {
+pub(super) fn bound_to(channel: &str, name: &str, version: i64) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(channel.len() + name.len() + 24);
     for part in [channel, name] {
         bytes.extend((part.len() as u64).to_le_bytes());

@@ -21,9 +21,9 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use crate::config::FailureMode;
+use crate::config::{self, FailureMode};
 use crate::guest::{Environment, Lane, Plugin};
-use crate::store::{Digest, KeyKind, KeyRecord, Mode, Timestamp};
+use crate::store::{Digest, KeyKind, KeyRecord, Mode, Timestamp, WebhookSecret};
 
 pub use breaker::{Breakers, OpenBreaker, Pass, Probe};
 pub use canary::Canary;
@@ -63,6 +63,10 @@ pub struct Channel {
     pub failure_mode: FailureMode,
     /// The platform's list of notifications, if somebody looks at it.
     pub deltas: Deltas,
+    /// How its notifications are answered: the node's settings with its own in their place.
+    pub notification: Arc<config::Notification>,
+    /// What its notifications are signed with.
+    pub webhook: Webhook,
     /// The release that answers.
     pub release: Option<Arc<Release>>,
     /// The release that answers a share of the calls in its stead.
@@ -127,6 +131,23 @@ impl Keys {
             .filter(|key| key.kind == kind && key.expires.is_none_or(|end| end > now))
             .map(|key| key.digest);
         [valid.next().unwrap_or(NO_KEY), valid.next().unwrap_or(NO_KEY)]
+    }
+}
+
+/// The signatures of a channel's notifications.
+#[derive(Debug, Default)]
+pub struct Webhook {
+    /// Whether they take the key's place.
+    pub required: bool,
+    /// What they are made with: the current secret and the one before it.
+    pub secrets: Vec<WebhookSecret>,
+}
+
+impl Webhook {
+    /// The two secrets that are valid now.
+    pub fn valid(&self, now: Timestamp) -> [Option<&WebhookSecret>; 2] {
+        let mut valid = self.secrets.iter().filter(|secret| secret.expires.is_none_or(|end| end > now));
+        [valid.next(), valid.next()]
     }
 }
 

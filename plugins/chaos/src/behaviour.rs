@@ -43,10 +43,12 @@ pub enum Behaviour {
     Recall,
     /// `forward`: calls the host's functions as the bytes in the request's member `script` say, then answers, legally or not.
     Forward,
-    /// `count`: counts its calls in the key-value store, and answers with their number.
+    /// `count`: counts its calls in the key-value store, sleeps `then_sleep_ms` milliseconds, and answers with their number.
     Count,
     /// `effect`: keeps the call's id in the key-value store, as `effect-ID`, and counts its calls like `count`.
     Effect,
+    /// `raw`: answers with the request as it came.
+    Raw,
     /// `flood-log`: logs `lines` lines of a kilobyte, then answers.
     FloodLog,
     /// `huge-answer`: answers with `megabytes` of text.
@@ -91,6 +93,7 @@ impl FromStr for Behaviour {
             "forward" => Self::Forward,
             "count" => Self::Count,
             "effect" => Self::Effect,
+            "raw" => Self::Raw,
             "flood-log" => Self::FloodLog,
             "huge-answer" => Self::HugeAnswer,
             "illegal-answer" => Self::IllegalAnswer,
@@ -133,11 +136,12 @@ impl Behaviour {
             Self::Platform => return then_sleep(platform::ask()?),
             Self::Repeat => return repeat(),
             Self::Recall => panic!("chaos recalls {}", recall()?),
-            Self::Count => return Ok(kv::increment("count", 1)?.to_string()),
+            Self::Count => return then_sleep(kv::increment("count", 1)?.to_string()),
             Self::Effect => {
                 kv::set(&format!("effect-{}", context.call_id), "")?;
                 return Ok(kv::increment("count", 1)?.to_string());
             }
+            Self::Raw => return Ok(wharf_sdk::host::raw_request()),
             Self::FloodLog => flood(config::parse("lines")?.unwrap_or(100_000)),
             Self::Leak => return Ok(leak(&context.call_id)),
             Self::Panic => panic!("chaos was asked to panic"),

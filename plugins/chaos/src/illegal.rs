@@ -85,14 +85,20 @@ impl Answer for ValidationAnswer {
 }
 
 impl Answer for PricingAnswer {
-    /// Another currency than was asked for, and a price nobody asked for.
+    /// The setting `illegal` says which rule: `currency`, `store`, `unknown`, `twice`, `negative`, `huge` or `cost`. Those of one
+    /// price break it at the last of them.
     fn illegal(mut self) -> Self {
-        self.currency_code = Some("XXX".to_owned());
-        self.items.push(ItemPrice {
-            ean_code: Some("0000000000000".to_owned()),
-            unit_sales_price: Decimal::new(-1, 0),
-            ..ItemPrice::default()
-        });
+        let rule = config::get("illegal").ok().flatten();
+        let last = self.items.last().cloned().unwrap_or_default();
+        match (rule.as_deref(), self.items.last_mut()) {
+            (Some("store"), _) => self.store_code = Some("elsewhere".to_owned()),
+            (Some("twice"), _) => self.items.push(ItemPrice { unit_sales_price: Decimal::new(1, 0), ..last }),
+            (Some("unknown"), _) => self.items.push(ItemPrice { ean_code: Some("0000000000000".to_owned()), ..last }),
+            (Some("negative"), Some(item)) => item.unit_sales_price = Decimal::new(-1, 2),
+            (Some("huge"), Some(item)) => item.unit_sales_price = Decimal::new(1_000_000_000_001, 0),
+            (Some("cost"), Some(item)) => item.unit_cost_price = Some(Decimal::new(-1, 2)),
+            _ => self.currency_code = Some("XXX".to_owned()),
+        }
         self
     }
 }

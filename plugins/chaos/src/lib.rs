@@ -110,7 +110,7 @@ impl Documents for Chaos {
             store_code: request.store_code,
             currency_code: request.currency_code,
             validity_date: None,
-            items: Vec::new(),
+            items: request.items.into_iter().map(answers::price).collect(),
         })
     }
 }

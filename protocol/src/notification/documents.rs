@@ -1,5 +1,7 @@
 //! `document.validation` and `document.pricing`.
 
+use std::collections::HashMap;
+
 use serde::Deserialize;
 
 use super::{Entity, ErrorLevel, Verdict};
@@ -141,47 +143,67 @@ given! {
 /// The code of an answer in which a price was dropped.
 pub const BAD_PRICE: &str = "HOST_BAD_PRICE";
 
+/// Decimal places that 64 bits can hold.
+const MOST_PLACES: u8 = 18;
+
+/// Prices that a message names.
+const NAMED: usize = 3;
+
 impl PricingAnswer {
     /// Holds the answer against its request: store and currency must be confirmed, each price must belong to an asked key, once,
     /// and lie in 0 … 10^12. What does not is dropped and makes the answer unsuccessful; the rest counts, because the platform
-    /// applies returned items either way.
+    /// applies returned items either way. Of two prices for one key the first counts.
     pub fn hold_against(&mut self, request: &PricingRequest<'_>) {
-        let same = |given: &Option<String>, asked: &Option<Text<'_>>| given.as_deref() == asked.as_deref();
-        let mut dropped = None;
-        if !same(&self.store_code, &request.store_code) || !same(&self.currency_code, &request.currency_code) {
+        let confirmed =
+            |given: &Option<String>, asked: &Option<Text<'_>>| present(given.as_deref()) == asked.as_deref();
+        if !confirmed(&self.store_code, &request.store_code) || !confirmed(&self.currency_code, &request.currency_code)
+        {
             self.items.clear();
-            dropped = Some("the plugin did not confirm the store and the currency of the request".to_owned());
+            let message =
+                "The plugin did not confirm the store and the currency of the request, so none of its prices counts.";
+            self.verdict = Verdict::failed(ErrorLevel::Error, BAD_PRICE, message);
         }
-        let mut left: Vec<_> = request
-            .items
-            .iter()
-            .map(|item| (item.catalog_internal_code.as_deref(), item.ean_code.as_deref()))
-            .collect();
+        let keys = request.items.iter().map(|item| (item.catalog_internal_code.as_deref(), item.ean_code.as_deref()));
+        let asked: HashMap<_, _> = keys.zip(0_usize..).collect();
+        let mut is_priced = vec![false; request.items.len()];
+        let mut dropped = Vec::new();
         self.items.retain(|price| {
-            let key = (price.catalog_internal_code.as_deref(), price.ean_code.as_deref());
-            let asked = left.iter().position(|item| *item == key);
+            let key = (present(price.catalog_internal_code.as_deref()), present(price.ean_code.as_deref()));
             let plausible = price.unit_sales_price.is_price() && price.unit_cost_price.is_none_or(Decimal::is_price);
-            let Some(at) = asked.filter(|_| plausible) else {
-                let ean = price.ean_code.as_deref().unwrap_or("(none)");
-                dropped = Some(format!("the plugin's price for EAN {ean} was dropped"));
-                return false;
+            let reason = match asked.get(&key) {
+                None => "was not asked for",
+                Some(_) if !plausible => "is not within 0 and 10^12",
+                Some(place) if is_priced[*place] => "was given twice",
+                Some(place) => {
+                    is_priced[*place] = true;
+                    return true;
+                }
             };
-            left.swap_remove(at);
-            true
+            dropped.push(format!("EAN {} {reason}", key.1.unwrap_or("(none)")));
+            false
         });
         self.store_code = request.store_code.as_ref().map(ToString::to_string);
         self.currency_code = request.currency_code.as_ref().map(ToString::to_string);
-        if let Some(message) = dropped {
+        if !dropped.is_empty() {
+            let more =
+                if dropped.len() > NAMED { format!(" and {} more", dropped.len() - NAMED) } else { String::new() };
+            dropped.truncate(NAMED);
+            let message = format!("Prices of the plugin were dropped: {}{more}.", dropped.join("; "));
             self.verdict = Verdict::failed(ErrorLevel::Error, BAD_PRICE, message);
         }
     }
+}
+
+/// A guest's text; an empty one is none, as in the platform's own.
+fn present(text: Option<&str>) -> Option<&str> {
+    text.filter(|text| !text.is_empty())
 }
 
 impl Decimal {
     /// Whether it can be a unit price: 0 … 10^12.
     fn is_price(self) -> bool {
         let limit = 10_i64.checked_pow(12 + u32::from(self.scale));
-        self.units >= 0 && limit.is_none_or(|limit| self.units <= limit)
+        self.scale <= MOST_PLACES && self.units >= 0 && limit.is_none_or(|limit| self.units <= limit)
     }
 }
 
@@ -230,6 +252,61 @@ mod tests {
             assert_eq!(given.items.len(), 1, "{bad:?}");
             assert_eq!((given.verdict.success, given.verdict.code.as_str()), (false, BAD_PRICE));
         }
+    }
+
+    #[test]
+    fn what_was_dropped_is_told_with_its_reason_and_the_first_of_two_prices_counts() {
+        let mut given = answer(&[("1", 1250), ("1", 1300), ("7", 1), ("2", -1), ("8", 1)]);
+        given.hold_against(&request());
+        assert_eq!(given.items, answer(&[("1", 1250)]).items);
+        let told = "Prices of the plugin were dropped: EAN 1 was given twice; EAN 7 was not asked for; EAN 2 is not within 0 and 10^12 and 1 more.";
+        assert_eq!(given.verdict, Verdict::failed(ErrorLevel::Error, BAD_PRICE, told));
+    }
+
+    #[test]
+    fn a_price_is_from_0_to_a_million_millions_with_as_many_places_as_there_can_be() {
+        let is_price = |units, scale| Decimal { units, scale }.is_price();
+        assert!(
+            is_price(0, 0)
+                && is_price(1_000_000_000_000, 0)
+                && is_price(i64::MAX, 18)
+                && is_price(100_000_000_000_000, 2)
+        );
+        assert!(
+            !is_price(-1, 2)
+                && !is_price(1_000_000_000_001, 0)
+                && !is_price(100_000_000_000_001, 2)
+                && !is_price(1, 19)
+        );
+        let mut given = answer(&[("1", 1250), ("2", 100)]);
+        given.items[1].unit_cost_price = Some(Decimal { units: -1, scale: 0 });
+        given.hold_against(&request());
+        assert_eq!(given.items.len(), 1, "the cost counts too");
+    }
+
+    #[test]
+    fn what_the_request_leaves_out_is_confirmed_by_nothing_or_by_an_empty_text() {
+        let asked: PricingRequest<'_> = serde_json::from_str(
+            r#"{"storeCode":"S1","currencyCode":"","items":[{"catalogInternalCode":null,"eanCode":"1"}]}"#,
+        )
+        .unwrap();
+        for (currency, catalog, counts) in
+            [(None, None, true), (Some(""), Some(""), true), (Some("EUR"), None, false), (None, Some("C"), false)]
+        {
+            let mut given = answer(&[("1", 1250)]);
+            given.currency_code = currency.map(str::to_owned);
+            given.items[0].catalog_internal_code = catalog.map(str::to_owned);
+            given.hold_against(&asked);
+            assert_eq!((given.items.len() == 1, given.verdict.success), (counts, counts), "{currency:?} {catalog:?}");
+        }
+    }
+
+    #[test]
+    fn another_store_voids_the_answer() {
+        let mut given = answer(&[("1", 1250)]);
+        given.store_code = Some("S2".into());
+        given.hold_against(&request());
+        assert!(given.items.is_empty() && given.verdict.code == BAD_PRICE);
     }
 
     #[test]

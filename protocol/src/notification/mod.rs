@@ -153,3 +153,6 @@ pub struct Reply<D> {
     /// Event specific.
     pub data: Option<D>,
 }
+
+#[cfg(test)]
+mod tests;

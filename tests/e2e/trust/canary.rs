@@ -85,7 +85,7 @@ fn answered_by(host: &Host, keys: &Keys) -> BTreeMap<String, bool> {
 
 #[test]
 fn one_order_or_document_gets_one_release_for_as_long_as_the_canary_runs() {
-    let host = Host::start();
+    let host = Host::with_config("[notification]\nsame-answer = \"0s\"\n");
     let keys = host.serving("acme", "chaos", &["behaviour=answer"]);
     let file = plugin("chaos");
     let refusing = ["deploy", "acme", file.to_str().unwrap(), "--set", "behaviour=refuse", "--no-activate"];

@@ -72,7 +72,7 @@ pub(super) fn from_json<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result
 
 /// A member that is there, be it `null`.
 #[expect(clippy::option_option, reason = "absent and null mean different things")]
-pub(super) fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+pub(in crate::control) fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(deserializer).map(Some)

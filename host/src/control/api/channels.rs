@@ -6,14 +6,16 @@ use std::time::Duration;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use zeroize::Zeroizing;
 
 use super::ask::{Ask, given};
 use super::body::Incoming;
 use super::problem::Problem;
 use super::{Outcome, deltas, json, ok};
-use crate::config::{FailureMode, Limit};
+use crate::config::{FailureMode, Limit, NotificationOverrides};
 use crate::control::limits::{self, Effective};
 use crate::control::names;
+use crate::control::notification::{self, EffectiveSetting, NotificationChange};
 use crate::control::tokens::url_safe_key;
 use crate::store::{
     Canary, Channel, DesiredChannel, Digest, KeyKind, KeyRecord, LimitOverrides, Mode, NewChannel, StoreError,
@@ -42,6 +44,11 @@ struct View<'a> {
     failure_mode: Option<FailureMode>,
     /// How the platform's list of notifications is looked at; `null` = nobody looks.
     deltas: Option<deltas::View>,
+    /// What it says of its notifications, in place of the node.
+    notification: &'a NotificationOverrides,
+    /// All of that as it holds. Of one channel only, like the limits.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    effective_notification: Vec<EffectiveSetting>,
     /// All limits as they hold for the release that answers. Of one channel only: a list would be mostly this.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     effective_limits: Vec<Effective>,
@@ -76,6 +83,8 @@ impl<'a> View<'a> {
             limits: &channel.limits,
             failure_mode: channel.failure_mode,
             deltas: None,
+            notification: &channel.notification,
+            effective_notification: Vec::new(),
             effective_limits: Vec::new(),
             revision: channel.revision,
             digest,
@@ -106,8 +115,14 @@ fn view(ask: &Ask, channel: &Channel) -> Outcome {
     let release = channel.active.map(|number| ask.control.store.release(&channel.name, number)).transpose()?.flatten();
     let asked = release.as_ref().map(|release| release.spec.limits.clone()).unwrap_or_default();
     let effective_limits = limits::effective(&ask.control.config, &channel.limits, &asked);
+    let effective_notification = notification::effective(&ask.control.config, &channel.notification);
     let deltas = deltas::view(&ask.control, channel, &ask.control.store.delta_cursors()?);
-    ok(&View { deltas, effective_limits, ..View::new(channel, release.map(|release| release.spec.digest)) })
+    ok(&View {
+        effective_notification,
+        effective_limits,
+        deltas,
+        ..View::new(channel, release.map(|release| release.spec.digest))
+    })
 }
 
 #[derive(Deserialize)]
@@ -160,6 +175,10 @@ struct Change {
     #[serde(default, deserialize_with = "given")]
     #[expect(clippy::option_option, reason = "absent and null mean different things")]
     deltas: Option<Option<deltas::Wish>>,
+    #[serde(default)]
+    notification: NotificationChange,
+    /// What the platform signs its notifications with: `whsec_` and Base64. The one before stays valid for a day.
+    webhook_secret: Option<String>,
 }
 
 pub(super) async fn change(ask: &Ask, body: &mut Incoming) -> Outcome {
@@ -171,6 +190,7 @@ pub(super) async fn change(ask: &Ask, body: &mut Incoming) -> Outcome {
     let limits = changed_limits(ask, change.limits.unwrap_or_default())?;
     let mut channel = ask.channel()?.clone();
     let pause = change.deltas.map(|wish| deltas::pause(&ask.control, &channel, wish.as_ref())).transpose()?;
+    let secret = check_notification(ask, &channel, &change.notification, change.webhook_secret.as_deref())?;
     // Host names and what all instances have together are shared by all channels of the node.
     if !ask.who.sees_node() && (change.hosts.is_some() || !limits.is_empty()) {
         let message =
@@ -195,6 +215,13 @@ pub(super) async fn change(ask: &Ask, body: &mut Incoming) -> Outcome {
     }
     if let Some(pause) = pause {
         channel = ask.control.store.set_deltas(&channel.name, pause).await?;
+    }
+    if let Some(secret) = secret {
+        let until = Timestamp::now().after(GRACE);
+        channel = ask.control.store.rotate_webhook_secret(&channel.name, secret, Some(until)).await?;
+    }
+    if change.notification != NotificationChange::default() {
+        channel = ask.control.store.set_notification(&channel.name, |own| change.notification.apply(own)).await?;
     }
     ask.control.publish().await?;
     let limits: Vec<_> = channel.limits.iter().map(|(limit, value)| format!("{limit} {}", limit.show(value))).collect();
@@ -223,11 +250,18 @@ pub(super) async fn rotate(ask: &Ask) -> Outcome {
         return Err(Problem::malformed(format!("grace is in seconds, at most {}", LONGEST_GRACE.as_secs())));
     }
     let until = (!grace.is_zero()).then(|| Timestamp::now().after(grace));
+    // A channel has no secret to sign with until it is given one.
+    let is_first = !ask.channel()?.keys.iter().any(|key| key.kind == kind);
     let key = new_key(kind)?;
-    ask.control.store.rotate_key(channel, kind, Digest::of(key.as_bytes()), until).await?;
+    if kind == KeyKind::Webhook {
+        let secret = notification::webhook_secret(&key).map_err(|wrong| Problem::malformed(wrong.to_owned()))?;
+        ask.control.store.rotate_webhook_secret(channel, secret, until).await?;
+    } else {
+        ask.control.store.rotate_key(channel, kind, Digest::of(key.as_bytes()), until).await?;
+    }
     ask.control.publish().await?;
     tracing::info!(who = ask.who.name, channel, %kind, grace = grace.as_secs(), "rotated a key");
-    ok(&json!({"channel": channel, "kind": kind, key_name(kind): key, "old_valid_until": until}))
+    ok(&json!({"channel": channel, "kind": kind, key_name(kind): key, "old_valid_until": until.filter(|_| !is_first)}))
 }
 
 /// Every threshold has the range that the configuration's own has.
@@ -258,6 +292,27 @@ fn changed_limits(ask: &Ask, wish: BTreeMap<String, Option<u64>>) -> Result<Vec<
     Ok(changes)
 }
 
+/// What is to change of the channel's notifications, and the new secret that they are signed with.
+fn check_notification(
+    ask: &Ask,
+    channel: &Channel,
+    change: &NotificationChange,
+    secret: Option<&str>,
+) -> Result<Option<Zeroizing<Vec<u8>>>, Problem> {
+    change.check(&ask.control.config.notification).map_err(Problem::malformed)?;
+    let secret = secret.map(notification::webhook_secret).transpose();
+    let secret = secret.map_err(|wrong| Problem::malformed(wrong.to_owned()))?;
+    let now = Timestamp::now();
+    let is_good = |key: &KeyRecord| key.kind == KeyKind::Webhook && key.expires.is_none_or(|end| end > now);
+    if change.requires_signatures() && secret.is_none() && !channel.keys.iter().any(is_good) {
+        let name = &channel.name;
+        return Err(Problem::malformed(format!(
+            "notification.auth: channel {name} has no secret to sign with; make one with `wharf channel rotate {name} webhook`, or give the platform's with --webhook-secret-file"
+        )));
+    }
+    Ok(secret)
+}
+
 fn check_hosts(hosts: &[String]) -> Result<(), Problem> {
     Ok(hosts.iter().try_for_each(|host| names::host(host))?)
 }
@@ -267,6 +322,7 @@ fn key_name(kind: KeyKind) -> &'static str {
         KeyKind::Sdk => "sdk_key",
         KeyKind::Notification => "notification_key",
         KeyKind::Payment => "payment_token",
+        KeyKind::Webhook => "webhook_secret",
     }
 }
 
@@ -274,6 +330,7 @@ fn key_name(kind: KeyKind) -> &'static str {
 fn new_key(kind: KeyKind) -> Result<String, StoreError> {
     match kind {
         KeyKind::Payment => url_safe_key(),
+        KeyKind::Webhook => notification::new_webhook_secret(),
         KeyKind::Sdk | KeyKind::Notification => generate_key(),
     }
 }

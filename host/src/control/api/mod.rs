@@ -35,6 +35,8 @@ use body::{Incoming, Lost};
 use problem::Problem;
 use routes::Endpoint;
 
+pub(super) use ask::given;
+
 /// What is answered: JSON, or text of another kind.
 #[derive(Debug)]
 struct Answer {

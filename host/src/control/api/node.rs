@@ -18,6 +18,7 @@ use serde_json::json;
 use super::ask::Ask;
 use super::problem::Problem;
 use super::{Answer, Outcome, breakers, deltas, ok, queue};
+use crate::config::Unconfirmed;
 use crate::control::Control;
 use crate::control::watch::Trial;
 use crate::listen::CertificateState;
@@ -49,6 +50,8 @@ struct ChannelStatus<'a> {
     trial: Option<Trial>,
     /// Interactions that are not called at present.
     breakers: Vec<breakers::View>,
+    /// What of its notifications nobody has confirmed.
+    unconfirmed: Vec<Unconfirmed>,
     /// The last change of what answers, if the node made it itself.
     returned: Option<Receipt>,
     /// How the platform's list of notifications is looked at; `null` = nobody looks.
@@ -105,6 +108,7 @@ fn channel_status<'a>(
         }),
         trial: control.watches.trial(channel),
         breakers: breakers::open(channel),
+        unconfirmed: channel.notification.unconfirmed(),
         returned,
         deltas: None,
     }

@@ -37,6 +37,7 @@ impl Control {
         let limits = self.runtime.limits(&known.limits, &spec.limits);
         let trial = run::Trial {
             config: Arc::clone(&self.config),
+            notification: self.config.notification.with(&known.notification),
             runtime: Arc::clone(&self.runtime),
             plugin: Arc::clone(plugin),
             environment: release::environment(owner, spec, limits)?,

@@ -13,13 +13,15 @@ use super::judge::{Broken, Ending, Verdict};
 use super::report::{self, DeclaredCase, FailedCase, Preflight};
 use super::{SpecCase, SpecPreflight};
 use crate::call::{self, Failed, Ids, Runner, Subject};
-use crate::config::Config;
+use crate::config::{Config, Notification};
 use crate::guest::{self, Body, Class, Effects, Ended, Environment, Function, Lane, Pace, Plugin, Runtime, Scratch};
 use crate::store::new_id;
 
 /// A component that is tried out, and what it would be given.
 pub(super) struct Trial {
     pub(super) config: Arc<Config>,
+    /// How the channel's notifications are answered.
+    pub(super) notification: Notification,
     pub(super) runtime: Arc<Runtime>,
     pub(super) plugin: Arc<Plugin>,
     pub(super) environment: Environment,
@@ -58,6 +60,7 @@ struct Case<'a> {
 
 struct Series {
     config: Arc<Config>,
+    notification: Notification,
     runtime: Arc<Runtime>,
     plugin: Arc<Plugin>,
     environment: Arc<Environment>,
@@ -73,13 +76,14 @@ struct Series {
 
 impl Series {
     fn new(trial: Trial, spec: &SpecPreflight, began: Instant) -> Self {
-        let Trial { config, runtime, plugin, environment, pace } = trial;
+        let Trial { config, notification, runtime, plugin, environment, pace } = trial;
         let scratch = Arc::new(Scratch::new(spec.replies.clone()));
         let environment = Environment { effects: Effects::Scratch(Arc::clone(&scratch)), ..environment };
         Self {
             until: began + config.preflight.time,
             lane: Lane::new(&environment.limits),
             config,
+            notification,
             runtime,
             plugin,
             environment: Arc::new(environment),
@@ -148,8 +152,7 @@ impl Series {
         let notification = call::notification::parse(&case.body).map_err(Failed::Request)?;
         let ids = ids(notification.event_type.as_str());
         if kind.is_synchronous() {
-            let settings = &self.config.notification;
-            return call::notification::answer(&runner, ids, settings, &notification, &body).await;
+            return call::notification::answer(&runner, ids, &self.notification, &notification, &body).await;
         }
         // Nobody looks at the answer.
         let delivered = call::notification::deliver(&runner, ids, &notification, Body::Whole(body.clone())).await;

@@ -1,6 +1,7 @@
 //! What is put around every page: a policy that lets one origin frame it and one script run, if any.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -10,9 +11,9 @@ use http_body_util::Full;
 use wharf_protocol::notification::payments::{Page, PageMessage};
 
 use super::super::problem::Problem;
-use super::super::{Edge, Ticket, reply};
+use super::super::{Ticket, reply};
 use super::notice::{Language, Notice};
-use crate::config::PostMessages;
+use crate::config;
 
 const HTML: &str = "text/html; charset=utf-8";
 
@@ -38,7 +39,7 @@ struct Platform {
     /// The origin of its pages.
     origin: String,
     /// What it is told.
-    words: PostMessages,
+    settings: Arc<config::Notification>,
 }
 
 /// When a message is posted.
@@ -52,9 +53,10 @@ enum When {
 
 impl Frame {
     /// Of the platform that the release names which answers or, while none does, the channel's.
-    pub(super) fn of(edge: &Edge, ticket: &Ticket, language: Language) -> Self {
-        let words = || edge.config.notification.post_message.clone();
-        let platform = ticket.origin().map(|origin| Platform { origin: origin.to_owned(), words: words() });
+    pub(super) fn of(ticket: &Ticket, language: Language) -> Self {
+        let settings = ticket.notification();
+        let platform =
+            ticket.origin().map(|origin| Platform { origin: origin.to_owned(), settings: Arc::clone(settings) });
         Self { platform, language }
     }
 
@@ -84,14 +86,15 @@ impl Frame {
     }
 
     /// The origin that a message goes to, and its literal, if there are both.
-    fn literal(&self, message: PageMessage) -> Option<(&str, &str)> {
-        let Platform { origin, words } = self.platform.as_ref()?;
+    fn literal(&self, message: PageMessage) -> Option<(&str, &serde_json::Value)> {
+        let Platform { origin, settings } = self.platform.as_ref()?;
+        let words = &settings.post_message;
         let literal = match message {
             PageMessage::Success => &words.success,
             PageMessage::Error => &words.error,
             PageMessage::Close => &words.close,
         };
-        Some((origin.as_str(), literal.as_deref()?))
+        Some((origin.as_str(), literal.as_ref()?.json()))
     }
 
     fn with_script(
@@ -109,7 +112,7 @@ impl Frame {
                 When::Shown => "",
                 When::Pressed => "document.querySelector(\"button\").onclick=()=>",
             };
-            let (literal, origin) = (script_text(literal), script_text(origin));
+            let (literal, origin) = (script_json(literal), script_json(&origin.into()));
             let _ = write!(html, "<script nonce=\"{value}\">{when}parent.postMessage({literal},{origin})</script>");
             nonce = Some(value);
         }
@@ -139,9 +142,9 @@ fn new_nonce() -> Option<String> {
     Some(BASE64_STANDARD.encode(bytes))
 }
 
-/// A text as a literal of a script inside HTML.
-fn script_text(text: &str) -> String {
-    serde_json::Value::from(text).to_string().replace('<', "\\u003c")
+/// A value as a literal of a script inside HTML: only within texts can JSON have a `<`.
+fn script_json(value: &serde_json::Value) -> String {
+    value.to_string().replace('<', "\\u003c")
 }
 
 #[cfg(test)]
@@ -150,7 +153,9 @@ mod tests {
 
     #[test]
     fn a_literal_cannot_leave_its_script() {
-        assert_eq!(script_text("</script>\"x"), r#""\u003c/script>\"x""#);
+        assert_eq!(script_json(&"</script>\"x".into()), r#""\u003c/script>\"x""#);
+        let object = serde_json::json!({"</script>": ["<!--"]});
+        assert_eq!(script_json(&object), r#"{"\u003c/script>":["\u003c!--"]}"#);
     }
 
     #[test]
@@ -162,8 +167,8 @@ mod tests {
 
     #[test]
     fn an_origin_that_spoils_the_header_closes_the_page() {
-        let words = PostMessages { success: None, error: None, close: None };
-        let platform = Some(Platform { origin: "https://a\n.example".to_owned(), words });
+        let settings = Arc::new(config::Config::default().notification);
+        let platform = Some(Platform { origin: "https://a\n.example".to_owned(), settings });
         let response = Frame { platform, language: Language::of("") }.told(403, Notice::ExpiredForm);
         assert_eq!(response.headers()[header::CONTENT_SECURITY_POLICY], "default-src 'none'; frame-ancestors 'none'");
     }

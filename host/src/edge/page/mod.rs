@@ -46,7 +46,7 @@ pub(super) async fn answer(
     let language = Language::of(&query);
     let began = arrival.began;
     let ticket = Ticket::new(Arc::clone(&channel), Work::PAYMENT_PAGE, Work::PAYMENT_PAGE.name(), arrival);
-    let frame = Frame::of(&edge, &ticket, language);
+    let frame = Frame::of(&ticket, language);
     let form = match form {
         None => None,
         Some(incoming) => match forms::read(&edge, &channel.name, &query, &head.headers, incoming, began).await {
@@ -82,7 +82,7 @@ async fn exchange(
     let ended =
         runner.run::<functions::PaymentPage>(subject, Body::Empty, Class::Notification, (context, &request)).await;
     // The release that answered, which may not be the one that the request was routed to.
-    let frame = Frame::of(edge, &ticket, Language::of(query));
+    let frame = Frame::of(&ticket, Language::of(query));
     let (response, outcome) = match ended.result {
         Ok(page) => (frame.shown(page), Outcome::WELL),
         Err(fault) => {

@@ -97,11 +97,21 @@ fn after_requests_to_the_outside_a_fault_is_ambiguous_and_a_refusal_is_not() {
 #[test]
 fn notifications_hear_critical_for_faults_and_error_for_refusals() {
     for (fault, _, code, _, _) in table() {
-        let verdict = Problem::of_fault(&fault, false).verdict("01CALL");
+        let verdict = Problem::of_fault(&fault, false).notification_verdict(
+            EventKind::DocumentPricing,
+            true,
+            "01CALL",
+            Language::En,
+        );
         assert_eq!((verdict.success, verdict.level, verdict.code.as_str()), (false, ErrorLevel::Critical, code));
         assert!(verdict.message.contains("01CALL") && !verdict.message.contains("secret"));
     }
-    let verdict = Problem::of_fault(&refusal(), false).verdict("01CALL");
+    let verdict = Problem::of_fault(&refusal(), false).notification_verdict(
+        EventKind::DocumentPricing,
+        true,
+        "01CALL",
+        Language::En,
+    );
     assert_eq!(
         (verdict.level, verdict.code.as_str(), verdict.message.as_str()),
         (ErrorLevel::Error, "CLOSED", "The shop is closed.")
@@ -176,18 +186,22 @@ fn what_may_have_happened_all_the_same_is_said_so_that_nobody_does_it_twice() {
             let unknown = stopped || sent && fault.leaves_unknown();
             let code = if sent && fault.leaves_unknown() { "HOST_AMBIGUOUS" } else { code };
             for (place, kind) in [DocumentValidation, PaymentValidation, Contact].into_iter().enumerate() {
-                let verdict = problem.notification_verdict(kind, false, "01CALL");
+                let verdict = problem.notification_verdict(kind, false, "01CALL", Language::En);
                 assert_eq!(warns(&verdict), unknown.then_some(place), "{kind:?} {fault:?}: {}", verdict.message);
                 assert_eq!((verdict.success, verdict.level, &*verdict.code), (false, ErrorLevel::Critical, code));
                 assert!(verdict.message.ends_with("(01CALL)"), "{}", verdict.message);
             }
             for kind in [Contact, DocumentPricing] {
-                assert_eq!(warns(&problem.notification_verdict(kind, true, "01CALL")), None, "{kind:?} only looks");
+                assert_eq!(
+                    warns(&problem.notification_verdict(kind, true, "01CALL", Language::En)),
+                    None,
+                    "{kind:?} only looks"
+                );
             }
         }
     }
     let panicked = Problem { unsettled: true, ..Problem::host("secret".to_owned()) };
-    let verdict = panicked.notification_verdict(PaymentValidation, false, "01CALL");
+    let verdict = panicked.notification_verdict(PaymentValidation, false, "01CALL", Language::En);
     assert!(warns(&verdict) == Some(1) && !verdict.message.contains("secret"), "{}", verdict.message);
 }
 
@@ -196,4 +210,24 @@ fn a_call_that_only_looks_leaves_nothing_unknown_whatever_it_sent() {
     let failed = || Failed::Guest { fault: Fault::Trap("x".into()), sent: true, answer: None };
     assert_eq!(Problem::of_failed(failed(), true).code, "HOST_TRAP");
     assert_eq!(Problem::of_failed(failed(), false).code, "HOST_AMBIGUOUS");
+}
+
+#[test]
+fn every_failure_has_its_sentence_in_french_and_a_guests_refusal_stays_its_own() {
+    let told = |fault: &Fault, sent, kind| {
+        Problem::of_fault(fault, sent).notification_verdict(kind, false, "01CALL", Language::Fr)
+    };
+    for (fault, ..) in table() {
+        let english = Problem::of_fault(&fault, false).message.clone();
+        let verdict = told(&fault, false, EventKind::DocumentPricing);
+        assert!(!verdict.message.contains(&*english) && verdict.message.ends_with(" (01CALL)"), "{}", verdict.message);
+    }
+    let late = Fault::Deadline { limit: Duration::from_secs(8) };
+    for (kind, then) in [
+        (EventKind::DocumentValidation, "vérifiez avant de l'enregistrer à nouveau"),
+        (EventKind::PaymentValidation, "vérifiez avant de payer à nouveau"),
+    ] {
+        assert!(told(&late, true, kind).message.contains(then));
+    }
+    assert_eq!(told(&refusal(), false, EventKind::PaymentValidation).message, "The shop is closed.");
 }

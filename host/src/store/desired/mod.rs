@@ -15,9 +15,11 @@ use super::{
     Timestamp, Watch,
 };
 
-use crate::config::{FailureMode, Limit};
+use crate::config::{FailureMode, Limit, NotificationOverrides};
 
-use rows::{Which, answering_releases, channels, find_release, one_channel, read_release, to_json};
+use rows::{Which, answering_releases, channels, find_release, read_release, to_json};
+
+pub(super) use rows::one_channel;
 
 impl Store {
     /// The newest revision; changes after every committed change. Read [`Store::desired`] then.
@@ -60,7 +62,7 @@ impl Store {
             db.execute("INSERT INTO kv_usage VALUES (?, 0, 0)", [&new.name])?;
             add_hosts(db, &new.name, &new.hosts)?;
             for (kind, digest) in &new.keys {
-                add_key(db, &new.name, *kind, digest)?;
+                add_key(db, &new.name, *kind, digest, created)?;
             }
             one_channel(db, &new.name)
         })
@@ -147,6 +149,22 @@ impl Store {
         .await
     }
 
+    /// Changes what the channel says of its notifications. Fails with `NoChannel`.
+    pub async fn set_notification(
+        &self,
+        name: &str,
+        change: impl FnOnce(&mut NotificationOverrides) + Send + 'static,
+    ) -> Result<Channel, StoreError> {
+        let name = name.to_owned();
+        self.change(move |db| {
+            let mut own = one_channel(db, &name)?.notification;
+            change(&mut own);
+            db.execute("UPDATE channel SET notification = ? WHERE name = ?", params![to_json(&own)?, name])?;
+            one_channel(db, &name)
+        })
+        .await
+    }
+
     /// Replaces the channel's host names. Fails with `NoChannel` or `HostTaken`.
     pub async fn set_hosts(&self, name: &str, hosts: Vec<String>) -> Result<Channel, StoreError> {
         let name = name.to_owned();
@@ -171,15 +189,7 @@ impl Store {
         let channel = channel.to_owned();
         self.change(move |db| {
             one_channel(db, &channel)?;
-            db.execute(
-                "DELETE FROM channel_key WHERE channel = :channel AND kind = :kind AND (expires IS NOT NULL OR :until IS NULL)",
-                named_params! { ":channel": channel, ":kind": kind, ":until": keep_old_until },
-            )?;
-            db.execute(
-                "UPDATE channel_key SET expires = ? WHERE channel = ? AND kind = ?",
-                params![keep_old_until, channel, kind],
-            )?;
-            add_key(db, &channel, kind, &digest)?;
+            replace_key(db, &channel, kind, &digest, Timestamp::now(), keep_old_until)?;
             one_channel(db, &channel)
         })
         .await
@@ -201,7 +211,7 @@ impl Store {
     }
 
     /// A write that makes a new revision when it succeeds.
-    async fn change<T: Send + 'static>(
+    pub(super) async fn change<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
@@ -247,10 +257,36 @@ fn add_hosts(db: &Connection, channel: &str, hosts: &[String]) -> Result<(), Sto
     Ok(())
 }
 
-fn add_key(db: &Connection, channel: &str, kind: KeyKind, digest: &Digest) -> Result<(), StoreError> {
+/// Adds a key, and ends the ones before it: the last of them at `keep_old_until`, older ones at once.
+pub(super) fn replace_key(
+    db: &Connection,
+    channel: &str,
+    kind: KeyKind,
+    digest: &Digest,
+    created: Timestamp,
+    keep_old_until: Option<Timestamp>,
+) -> Result<(), StoreError> {
+    db.execute(
+        "DELETE FROM channel_key WHERE channel = :channel AND kind = :kind AND (expires IS NOT NULL OR :until IS NULL)",
+        named_params! { ":channel": channel, ":kind": kind, ":until": keep_old_until },
+    )?;
+    db.execute(
+        "UPDATE channel_key SET expires = ? WHERE channel = ? AND kind = ?",
+        params![keep_old_until, channel, kind],
+    )?;
+    add_key(db, channel, kind, digest, created)
+}
+
+fn add_key(
+    db: &Connection,
+    channel: &str,
+    kind: KeyKind,
+    digest: &Digest,
+    created: Timestamp,
+) -> Result<(), StoreError> {
     db.execute(
         "INSERT INTO channel_key (channel, kind, digest, created) VALUES (?, ?, ?, ?)",
-        params![channel, kind, digest, Timestamp::now()],
+        params![channel, kind, digest, created],
     )?;
     Ok(())
 }

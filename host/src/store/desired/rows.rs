@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::store::{Canary, Channel, KeyRecord, Release, StoreError};
 
-pub(super) fn one_channel(db: &Connection, name: &str) -> Result<Channel, StoreError> {
+pub(in crate::store) fn one_channel(db: &Connection, name: &str) -> Result<Channel, StoreError> {
     channels(db, Which::Named(name))?.pop().ok_or_else(|| StoreError::NoChannel(name.to_owned()))
 }
 
@@ -55,16 +55,17 @@ pub(super) fn channels(db: &Connection, which: Which<'_>) -> Result<Vec<Channel>
         keys.entry(channel).or_default().push(key);
     }
     let mut rows = db.prepare_cached(&format!(
-        "SELECT name, mode, active, previous, canary, canary_share, canary_since, watch, limits, failure_mode, deltas_ms, revision, created
+        "SELECT name, mode, active, previous, canary, canary_share, canary_since, watch, limits, failure_mode, deltas_ms, notification, revision, created
          FROM channel {by_name} ORDER BY name"
     ))?;
     let channels = rows.query_and_then(params(), |row| {
         let name: String = row.get("name")?;
-        let (watch, limits): (String, String) = (row.get("watch")?, row.get("limits")?);
+        let [watch, limits, notification] = ["watch", "limits", "notification"].map(|name| row.get::<_, String>(name));
         let corrupt =
             |what, error: &dyn std::fmt::Display| StoreError::Corrupt(format!("{what} of channel {name}: {error}"));
-        let watch = serde_json::from_str(&watch).map_err(|error| corrupt("thresholds", &error))?;
-        let limits = serde_json::from_str(&limits).map_err(|error| corrupt("limits", &error))?;
+        let watch = serde_json::from_str(&watch?).map_err(|error| corrupt("thresholds", &error))?;
+        let limits = serde_json::from_str(&limits?).map_err(|error| corrupt("limits", &error))?;
+        let notification = serde_json::from_str(&notification?).map_err(|error| corrupt("notifications", &error))?;
         let failure_mode = row.get::<_, Option<String>>("failure_mode")?.map(|word| word.parse()).transpose();
         let failure_mode = failure_mode.map_err(|expected| corrupt("failure mode", &expected))?;
         Ok(Channel {
@@ -78,6 +79,7 @@ pub(super) fn channels(db: &Connection, which: Which<'_>) -> Result<Vec<Channel>
             limits,
             failure_mode,
             deltas_ms: row.get::<_, Option<i64>>("deltas_ms")?.map(i64::cast_unsigned),
+            notification,
             revision: row.get::<_, i64>("revision")?.cast_unsigned(),
             created: row.get("created")?,
             name,

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 
 use super::{Digest, KeyKind, KeyRecord, LimitOverrides, Mode, Release, Timestamp};
-use crate::config::FailureMode;
+use crate::config::{FailureMode, NotificationOverrides};
 
 /// A share of calls, in whole hundredths of a percent; `10%` or `0.5%` in text and JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -146,6 +146,8 @@ pub struct Channel {
     pub failure_mode: Option<FailureMode>,
     /// Milliseconds between two looks at the platform's list of notifications; `None` = nobody looks.
     pub deltas_ms: Option<u64>,
+    /// What it says of its notifications in place of the node.
+    pub notification: NotificationOverrides,
     /// The node's revision that the last change of its releases made; 0 = none since it was made.
     pub revision: u64,
     /// When it was made.

@@ -141,6 +141,8 @@ words! {
         Notification = "notification",
         /// The payment page.
         Payment = "payment",
+        /// Notifications, by a signature that is made with it.
+        Webhook = "webhook",
     }
 }
 

@@ -1,5 +1,7 @@
 use super::*;
-use crate::config::{FailureMode, Limit};
+use zeroize::Zeroizing;
+
+use crate::config::{FailureMode, Limit, OnFailure};
 
 #[tokio::test]
 async fn a_channel_is_made_once_and_owns_its_hosts() {
@@ -140,7 +142,7 @@ async fn every_change_is_among_the_changes_since_the_revision_before_and_nothing
     assert_eq!((names(&all), all.names.len()), (vec!["acme".to_owned(), "bolt".to_owned()], 2));
     assert_eq!(all.changed, store.desired().unwrap().channels);
     let watch = Watch { calls: Some(5), ..Watch::default() };
-    for step in 0..11 {
+    for step in 0..13 {
         let known = store.desired_since(None).unwrap().revision;
         match step {
             0 => drop(store.set_mode("acme", Mode::Production).await.unwrap()),
@@ -150,6 +152,8 @@ async fn every_change_is_among_the_changes_since_the_revision_before_and_nothing
             4 => drop(store.set_watch("acme", watch).await.unwrap()),
             5 => drop(store.set_limits("acme", vec![(Limit::Rate, Some(5))]).await.unwrap()),
             6 => drop(store.set_failure_mode("acme", Some(FailureMode::Events)).await.unwrap()),
+            10 => drop(store.set_notification("acme", |own| own.on_failure = Some(OnFailure::Force)).await.unwrap()),
+            11 => drop(store.rotate_webhook_secret("acme", Zeroizing::new(b"key".to_vec()), None).await.unwrap()),
             7 => drop(swap(&store, Move::Activate(1)).await),
             8 => drop(store.set_deltas("acme", Some(60_000)).await.unwrap()),
             9 => drop(swap(&store, Move::Canary { release: 2, share: Share::of(100).unwrap() }).await),

@@ -1,4 +1,5 @@
 use super::*;
+use crate::config::NotificationOverrides;
 
 // What version 1 wrote for the channel `acme` and the second value of its secret API_KEY.
 const NODE_KEY: &str = "46682c582cbb99635ace497a7c943231a7ca075734d7ff10e697eca819fe1f89";
@@ -57,6 +58,8 @@ async fn a_database_of_version_1_keeps_everything_it_holds() {
     );
     assert_eq!((acme.canary, acme.watch, acme.revision), (None, Watch::default(), 0));
     assert_eq!((acme.limits.iter().count(), acme.failure_mode, acme.deltas_ms), (0, None, None));
+    assert_eq!(acme.notification, NotificationOverrides::default());
+    assert_eq!(store.webhook_secrets("acme").unwrap(), []);
     assert_eq!((acme.hosts.len(), acme.keys.len()), (1, 1));
     let desired = store.desired().unwrap();
     assert_eq!((desired.revision, desired.channels.len()), (7, 2));

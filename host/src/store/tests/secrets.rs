@@ -1,6 +1,8 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use zeroize::Zeroizing;
+
 use super::*;
 
 const VALUE: &str = "hunter2-hunter2-hunter2";
@@ -126,4 +128,36 @@ async fn a_ciphertext_moved_to_another_name_or_version_does_not_open() {
         assert!(matches!(moved, StoreError::SecretSealed { .. }));
         assert!(!moved.to_string().contains(VALUE));
     }
+}
+
+#[tokio::test]
+async fn a_secret_to_sign_with_is_sealed_rotated_and_opened_again() {
+    let (dir, store) = fresh().await;
+    let set = |secret: &[u8], until| store.rotate_webhook_secret("acme", Zeroizing::new(secret.to_vec()), until);
+    let until = Timestamp::now().after(Duration::from_hours(1));
+    set(VALUE.as_bytes(), None).await.unwrap();
+    let found = set(b"second", Some(until)).await.unwrap();
+    let kept: Vec<_> = found.keys.iter().filter(|key| key.kind == KeyKind::Webhook).map(|key| key.expires).collect();
+    assert_eq!(kept, [None, Some(until)]);
+    let other = store.rotate_webhook_secret("nobody", Zeroizing::new(vec![1]), None).await;
+    assert!(matches!(other, Err(StoreError::NoChannel(_))));
+    drop(store);
+    for file in std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file())
+    {
+        let bytes = std::fs::read(&file).unwrap();
+        assert!(!bytes.windows(VALUE.len()).any(|window| window == VALUE.as_bytes()), "{}", file.display());
+    }
+    let store = open(&dir);
+    let opened: Vec<_> = store.webhook_secrets("acme").unwrap();
+    assert!(!format!("{opened:?}").contains(&format!("{:?}", VALUE.as_bytes())));
+    let opened: Vec<_> = opened.into_iter().map(|secret| (secret.key.to_vec(), secret.expires)).collect();
+    assert_eq!(opened, [(b"second".to_vec(), None), (VALUE.as_bytes().to_vec(), Some(until))]);
+
+    store.rotate_webhook_secret("acme", Zeroizing::new(b"third".to_vec()), None).await.unwrap();
+    assert_eq!(store.webhook_secrets("acme").unwrap().len(), 1, "those before end at once");
+    store
+        .write(|db| Ok(db.execute("UPDATE channel_key SET created = created + 1 WHERE kind = 'webhook'", [])?))
+        .await
+        .unwrap();
+    assert!(matches!(store.webhook_secrets("acme"), Err(StoreError::SecretSealed { .. })), "a row that was changed");
 }
