@@ -16,7 +16,7 @@ use super::{Edge, Outcome, Ticket, body, reply, source};
 use crate::call;
 use crate::config::{self, OnFailure};
 use crate::guest::Abandoned;
-use crate::store::{self, Digest};
+use crate::store::{self, Digest, StoreError};
 use crate::table::{Channel, Work};
 
 /// Answers one notification of an authenticated caller.
@@ -110,7 +110,10 @@ async fn accept(
         at: edge.store.now(),
     };
     let queued = edge.store.enqueue(event, edge.config.queue.dedupe).await.map_err(|error| {
-        tracing::error!(channel = %channel.name, %error, "a notification could not be stored");
+        // What is wrong with the disk the store tells, once for all whom it concerns.
+        if !matches!(error, StoreError::Io(_) | StoreError::Full(_) | StoreError::Locked(_)) {
+            tracing::error!(channel = %channel.name, %error, "a notification could not be stored");
+        }
         Problem::not_stored(error.to_string())
     })?;
     queued.id.clone_into(&mut ticket.id);
