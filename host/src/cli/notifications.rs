@@ -1,11 +1,13 @@
 //! `wharf notifications …`
 
+use std::time::{Duration, Instant};
+
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::channel::path;
 use super::client::{Client, part};
-use super::output::{Output, field, progress, rows, table, time};
+use super::output::{Output, field, progress, rows, table, text, time};
 use super::{Done, Failure, Server};
 use crate::control::Moment;
 use crate::store::State;
@@ -82,6 +84,9 @@ struct Filter {
     reason: Option<String>,
 }
 
+/// Between two words on how far it is.
+const SILENCE: Duration = Duration::from_secs(1);
+
 /// A moment as it was written: the server knows what time it is there.
 fn moment(text: &str) -> Result<String, &'static str> {
     text.parse::<Moment>().map(|_| text.to_owned())
@@ -90,13 +95,13 @@ fn moment(text: &str) -> Result<String, &'static str> {
 impl Filter {
     /// What is given of it.
     fn given(&self) -> serde_json::Map<String, Value> {
-        let text = |value: &Option<String>| value.clone().map(Value::from);
+        let word = |value: &Option<String>| value.clone().map(Value::from);
         let pairs = [
-            ("event", text(&self.event)),
+            ("event", word(&self.event)),
             ("entity", self.entity.map(Value::from)),
-            ("since", text(&self.since)),
-            ("until", text(&self.until)),
-            ("reason", text(&self.reason)),
+            ("since", word(&self.since)),
+            ("until", word(&self.until)),
+            ("reason", word(&self.reason)),
         ];
         pairs.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
     }
@@ -119,11 +124,15 @@ fn one(id: &str) -> String {
 
 impl List {
     fn run(self, output: Output) -> Done {
-        let state = self.state.map(|state| ("state".to_owned(), Value::from(state.as_str())));
-        let pairs = self.filter.given().into_iter().chain(state);
-        let query: String =
-            pairs.map(|(name, value)| format!("&{name}={}", part(&super::output::text(&value)))).collect();
-        let path = format!("{}/notifications?limit={}{query}", path(&self.name), self.limit);
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.append_pair("limit", &self.limit.to_string());
+        if let Some(state) = self.state {
+            query.append_pair("state", state.as_str());
+        }
+        for (name, value) in self.filter.given() {
+            query.append_pair(&name, &text(&value));
+        }
+        let path = format!("{}/notifications?{}", path(&self.name), query.finish());
         output.answer(&Client::new(&self.server)?.get(&path)?, list)
     }
 }
@@ -148,7 +157,7 @@ impl Sweep {
     /// Asks for one step after the other until the server says that there is no other.
     fn run_many(&self, output: Output, client: &Client, verb: &str, done: &str) -> Done {
         let path = format!("{}/notifications/{verb}", path(&self.target));
-        let (mut after, mut matched) = (json!(0), 0);
+        let (mut after, mut matched, mut told) = (json!(0), 0, Instant::now());
         loop {
             let step = json!({"filter": self.filter.given(), "after": after, "dry_run": self.dry_run});
             let answer = client.post(&path, Some(&step))?;
@@ -157,7 +166,10 @@ impl Sweep {
             if after.is_null() {
                 break;
             }
-            progress(&format!("{matched} so far …"));
+            if told.elapsed() >= SILENCE {
+                told = Instant::now();
+                progress(&format!("{matched} so far …"));
+            }
         }
         let answer = json!({"channel": self.target, "matched": matched, "dry_run": self.dry_run});
         let done = if self.dry_run { format!("would be {done}") } else { format!("are {done}") };

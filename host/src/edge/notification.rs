@@ -21,7 +21,7 @@ use super::{Edge, Outcome, Ticket, auth, body, deltas, reply, source};
 use crate::call;
 use crate::config::{self, OnFailure};
 use crate::guest::Fault;
-use crate::store::{self, Digest, Timestamp};
+use crate::store::{self, Digest, StoreError, Timestamp};
 use crate::table::{Channel, Work};
 
 /// A caller that may speak to a channel.
@@ -215,7 +215,10 @@ async fn accept(
         at,
     };
     let queued = edge.store.enqueue(event, edge.config.queue.dedupe).await.map_err(|error| {
-        tracing::error!(channel = %channel.name, %error, "a notification could not be stored");
+        // What is wrong with the disk the store tells, once for all whom it concerns.
+        if !matches!(error, StoreError::Io(_) | StoreError::Full(_) | StoreError::Locked(_)) {
+            tracing::error!(channel = %channel.name, %error, "a notification could not be stored");
+        }
         Problem::not_stored(error.to_string())
     })?;
     queued.id.clone_into(&mut ticket.id);

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::Timestamp;
 
-/// It goes faster or slower by one part in so many to catch up: half of what the pauses vary by anyway, and less than a lease has
-/// to spare. An hour is made up for within ten.
+/// It goes faster or slower by one part in so many to catch up: half of what the pauses vary by anyway. An hour is made up for
+/// within ten.
 const PART: i64 = 10;
 
 /// Nanoseconds since 1970 (UTC), and when that was so.

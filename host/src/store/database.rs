@@ -59,6 +59,8 @@ pub(super) fn open(dir: &Path) -> Result<Connection, StoreError> {
     // 1024 pages of 4 KiB: a checkpoint every 4 MiB; a log that once grew is cut back to 64 MiB.
     db.execute_batch("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 1024; PRAGMA foreign_keys = ON;")?;
     db.query_row("PRAGMA journal_size_limit = 67108864", [], |_| Ok(()))?;
+    // 16 MiB: the indexes of a queue of 100,000, so that writing goes on from memory.
+    db.execute_batch("PRAGMA cache_size = -16384;")?;
     migrate(&mut db)?;
     Ok(db)
 }

@@ -72,8 +72,18 @@ fn what_was_acknowledged_is_done_once_for_its_id_however_often_the_node_is_kille
         acknowledged.extend(ids);
         restarts.push(restart);
     }
-    let open = "SELECT count(*) FROM event WHERE state IN ('queued', 'running')";
-    wait_for("the queue to be empty", || database(host.data()).query_row(open, [], |row| row.get(0)) == Ok(0_i64));
+    let open = || -> i64 {
+        let count = "SELECT queued + running FROM queue_usage WHERE channel = 'acme'";
+        database(host.data()).query_row(count, [], |row| row.get(0)).unwrap()
+    };
+    let mut left = open();
+    while left > 0 {
+        let before = left;
+        wait_for("the queue to get shorter", || {
+            left = open();
+            left < before
+        });
+    }
     let db = database(host.data());
     let all = |sql: &str| -> HashSet<String> {
         db.prepare(sql).unwrap().query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()

@@ -55,14 +55,17 @@ fn depth_and_age_are_in_the_status_and_in_the_metrics() {
 fn a_burst_of_deaths_is_counted_and_told_in_two_lines() {
     let mut host = Host::start();
     let keys = host.serving("acme", "chaos", &["behaviour=refuse"]);
-    for document in 0..100 {
+    for document in 0..300 {
         accepted(&host, &keys, &cancellation(document));
     }
     let name = "wharf_channel_notification_deaths_total{channel=\"acme\"}";
-    wait_for("all to be dead", || metric(&host, name) == Some(100));
-    assert_eq!(left(&host).len(), 100);
+    wait_for("all to be dead", || metric(&host, name) == Some(300));
     let said = String::from_utf8(host.cli(&["status"]).stdout).unwrap();
-    assert!(said.contains("acme: 100 dead notifications (wharf notifications list acme --state dead)"), "{said}");
+    assert!(said.contains("acme: 300 dead notifications (wharf notifications list acme --state dead)"), "{said}");
+    let dropped = host.cli(&["notifications", "drop", "acme", "--dead"]);
+    let said = String::from_utf8(dropped.stdout).unwrap();
+    assert_eq!(said, "300 dead notifications of channel acme are dropped\n", "in several steps");
+    assert_eq!((metric(&host, name), left(&host).len()), (Some(300), 0), "what died stays counted");
     host.terminate();
     host.await_exit();
     wait_for("the log to end", || host.log().contains("stopped"));
@@ -74,5 +77,5 @@ fn a_burst_of_deaths_is_counted_and_told_in_two_lines() {
     }
     let rest = log.lines().filter(|line| line.contains("more notifications died"));
     let rest: u64 = rest.filter_map(|line| line.split("deaths=").nth(1)?.parse::<u64>().ok()).sum();
-    assert_eq!(first.len() as u64 + rest, 100, "every death is in a line");
+    assert_eq!(first.len() as u64 + rest, 300, "every death is in a line");
 }

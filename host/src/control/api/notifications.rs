@@ -105,7 +105,7 @@ struct Step {
     dry_run: bool,
 }
 
-/// Queues dead notifications again, or drops them: one step over some hundred of them, the oldest first. The answer says where the
+/// Queues dead notifications again, or drops them: one step over a hundred of them, the oldest first. The answer says where the
 /// next one goes on.
 pub(super) async fn sweep(ask: &Ask, body: &mut Incoming, what: Sweep) -> Outcome {
     let Step { filter, after, dry_run } = ask.json(body).await?;

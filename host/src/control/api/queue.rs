@@ -55,24 +55,24 @@ pub(super) fn register(registry: &mut Registry, depths: &BTreeMap<String, QueueD
     registry.register("queue_overdue_seconds", overdue, gauge(node.overdue_s.unwrap_or_default()));
 
     let by_state = Family::<StateLabels, Gauge<u64, AtomicU64>>::default();
-    let ages = [(); 2].map(|()| Family::<Labels, Gauge<u64, AtomicU64>>::default());
-    let deaths = Family::<Labels, Counter<u64, AtomicU64>>::default();
+    let since = [(); 2].map(|()| Family::<Labels, Gauge<u64, AtomicU64>>::default());
+    let died = Family::<Labels, Counter<u64, AtomicU64>>::default();
     for (channel, depth) in depths {
         let label = [("channel", channel.clone())];
         let view = View::new(*depth, now);
         for (state, count) in view.states() {
             by_state.get_or_create(&[label[0].clone(), ("state", state.to_owned())]).set(count);
         }
-        for (age, found) in ages.iter().zip([view.oldest_s, view.overdue_s]) {
-            age.get_or_create(&label).set(found.unwrap_or_default());
+        for (metric, seconds) in since.iter().zip([view.oldest_s, view.overdue_s]) {
+            metric.get_or_create(&label).set(seconds.unwrap_or_default());
         }
-        deaths.get_or_create(&label).inc_by(depth.deaths);
+        died.get_or_create(&label).inc_by(depth.deaths);
     }
-    let [ages, overdues] = ages;
+    let [came, was_due] = since;
     registry.register("channel_notifications", "Queued notifications of a channel by their state", by_state);
-    registry.register("channel_notifications_oldest_seconds", oldest, ages);
-    registry.register("channel_notifications_overdue_seconds", overdue, overdues);
-    registry.register("channel_notification_deaths", "How often a notification of the channel died", deaths);
+    registry.register("channel_notifications_oldest_seconds", oldest, came);
+    registry.register("channel_notifications_overdue_seconds", overdue, was_due);
+    registry.register("channel_notification_deaths", "How often a notification of the channel died", died);
 }
 
 impl View {

@@ -121,7 +121,9 @@ impl Delivery {
         let Ok(first) = Arc::clone(&self.places).acquire_owned().await else { return Ok(0) };
         drop(first);
         let free = self.places.available_permits();
-        let lease = self.edge.config.call.async_deadline + Duration::from_secs(30);
+        // An eighth longer, because the queue's clock may go a tenth faster than the call's.
+        let deadline = self.edge.config.call.async_deadline;
+        let lease = deadline + deadline / 8 + Duration::from_secs(30);
         let share = self.edge.config.queue.workers_per_channel;
         let store = &self.edge.store;
         let due = store.lease(store.now(), free, share, lease, self.record.rests.now()).await?;

@@ -12,8 +12,16 @@ use crate::store::{Digest, Event, Mode, NewChannel, Resting, Retention, State, S
 const START: Timestamp = Timestamp(1_700_000_000_000);
 const LEASE: Duration = Duration::from_secs(90);
 
-/// What a component does at each try, from 1; `None` when the attempt never ends, as if the node had died over it.
-type Script = fn(u32) -> Option<Result<(), Fault>>;
+/// What comes of an attempt.
+enum Try {
+    Well,
+    Fails(Fault),
+    /// It never ends, as if the node had died over it.
+    Never,
+}
+
+/// What a component does at each try, from 1.
+type Script = fn(u32) -> Try;
 
 /// A component, and what must become of each of its notifications: the state, the attempts that count, part of the reason.
 struct Profile {
@@ -22,57 +30,57 @@ struct Profile {
     becomes: (State, u32, &'static str),
 }
 
-fn fails(fault: Fault) -> Option<Result<(), Fault>> {
-    Some(Err(fault))
-}
-
 fn profiles() -> [Profile; 10] {
     let dead = |attempts, reason| (State::Dead, attempts, reason);
     let done = |attempts| (State::Done, attempts, "");
     let profile = |name, script: Script, becomes| Profile { name, script, becomes };
     [
-        profile("traps", |_| fails(Fault::Trap("unreachable".into())), dead(10, "unreachable")),
-        profile("loops", |_| fails(Fault::Cpu { limit: Duration::from_secs(2) }), dead(10, "computed for longer")),
-        profile("never answers", |_| fails(Fault::Deadline { limit: LEASE }), dead(10, "did not end within")),
+        profile("traps", |_| Try::Fails(Fault::Trap("unreachable".into())), dead(10, "unreachable")),
+        profile("loops", |_| Try::Fails(Fault::Cpu { limit: Duration::from_secs(2) }), dead(10, "computed for longer")),
+        profile("never answers", |_| Try::Fails(Fault::Deadline { limit: LEASE }), dead(10, "did not end within")),
         profile(
             "refuses",
             |_| {
                 let refusal = wharf_protocol::call::Refusal { code: "NO".into(), message: "no".into() };
-                fails(Fault::Refused(refusal))
+                Try::Fails(Fault::Refused(refusal))
             },
             dead(1, "refused: NO"),
         ),
-        profile("answers nothing of it", |_| fails(Fault::NotImplemented("events.handle")), dead(1, "does not answer")),
+        profile(
+            "answers nothing of it",
+            |_| Try::Fails(Fault::NotImplemented("events.handle")),
+            dead(1, "does not answer"),
+        ),
         profile(
             "asks for later",
             |try_| match try_ {
-                1..=4 => fails(Fault::RetryLater([None, Some(0), Some(3600), Some(u32::MAX)][try_ as usize - 1])),
-                _ => Some(Ok(())),
+                1..=4 => Try::Fails(Fault::RetryLater([None, Some(0), Some(3600), Some(u32::MAX)][try_ as usize - 1])),
+                _ => Try::Well,
             },
             done(5),
         ),
         profile(
             "alternates",
-            |try_| if try_ % 2 == 1 { fails(Fault::Internal("flaky".into())) } else { Some(Ok(())) },
+            |try_| if try_ % 2 == 1 { Try::Fails(Fault::Internal("flaky".into())) } else { Try::Well },
             done(2),
         ),
         profile(
             "is overloaded, rests, and is swapped",
             |try_| match try_ {
-                1..=3 => fails(Fault::Busy("call.in-flight")),
-                4 | 5 => fails(Fault::Resting(300)),
-                6 => fails(Fault::NoRelease),
-                7 => fails(Fault::Replaced(Duration::from_secs(20))),
-                _ => Some(Ok(())),
+                1..=3 => Try::Fails(Fault::Busy("call.in-flight")),
+                4 | 5 => Try::Fails(Fault::Resting(300)),
+                6 => Try::Fails(Fault::NoRelease),
+                7 => Try::Fails(Fault::Replaced(Duration::from_secs(20))),
+                _ => Try::Well,
             },
             done(1),
         ),
         profile(
             "learns at the last moment",
-            |try_| if try_ < 10 { fails(Fault::StackOverflow) } else { Some(Ok(())) },
+            |try_| if try_ < 10 { Try::Fails(Fault::StackOverflow) } else { Try::Well },
             done(10),
         ),
-        profile("brings the node down", |_| None, dead(11, "did not end")),
+        profile("brings the node down", |_| Try::Never, dead(11, "did not end")),
     ]
 }
 
@@ -104,13 +112,13 @@ impl Bench {
         let fate = match fate::worn_out(&self.queue, leased) {
             Some(fate) => fate,
             None => match script(tries) {
-                Some(Ok(())) => Fate::Done,
-                Some(Err(fault)) => {
+                Try::Well => Fate::Done,
+                Try::Fails(fault) => {
                     let fate = fate::of(&self.queue, leased, &fault);
                     self.hold(leased, &fault, &fate);
                     fate
                 }
-                None => {
+                Try::Never => {
                     self.seen.lock().unwrap().get_mut(&leased.id).unwrap().due = Some(now.after(LEASE));
                     return;
                 }
@@ -121,7 +129,7 @@ impl Bench {
         let seen = seen.get_mut(&leased.id).unwrap();
         match fate {
             Fate::Again(pause, _) | Fate::Interrupted(pause, _) | Fate::Later(pause) => {
-                seen.due = Some(now.after(pause))
+                seen.due = Some(now.after(pause));
             }
             Fate::Done | Fate::Dead(_) => seen.closed = true,
         }
@@ -131,12 +139,12 @@ impl Bench {
     fn hold(&self, leased: &Leased, fault: &Fault, fate: &Fate) {
         let Fate::Again(pause, _) = fate else { return };
         let planned = self.queue.schedule[leased.attempts as usize];
-        match fault {
-            Fault::RetryLater(Some(wish)) => {
-                let wish = Duration::from_secs(u64::from(*wish));
-                assert_eq!(*pause, wish.clamp(Duration::from_secs(1), Duration::from_hours(24)));
-            }
-            _ => assert!(*pause >= planned.mul_f64(0.8) && *pause <= planned.mul_f64(1.2), "{pause:?} for {planned:?}"),
+        if let Fault::RetryLater(Some(wish)) = fault {
+            let wish = Duration::from_secs(u64::from(*wish));
+            assert_eq!(*pause, wish.clamp(Duration::from_secs(1), Duration::from_hours(24)));
+        } else {
+            let (least, most) = (planned.mul_f64(0.8), planned.mul_f64(1.2));
+            assert!((least..=most).contains(pause), "{pause:?} for {planned:?}");
         }
     }
 }

@@ -7,8 +7,8 @@ use super::steps;
 use crate::store::writer::Bell;
 use crate::store::{Store, StoreError, Timestamp};
 
-/// Dead notifications that one step looks at: some 10 ms of the writer's time.
-const STEP: usize = 250;
+/// Dead notifications that one step looks at: 10 to 50 ms of the writer's time, the more the longer the queue is.
+const STEP: usize = 100;
 
 /// What is done with dead notifications.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub struct Swept {
 
 impl Store {
     /// Does `what` with the dead notifications of a channel that `filter` means: those behind `after` (0 at first), the oldest
-    /// first, of which one step looks at 250. Notifications of one entity thereby keep their order.
+    /// first, of which one step looks at a hundred. Notifications of one entity thereby keep their order.
     pub async fn sweep(
         &self,
         channel: &str,

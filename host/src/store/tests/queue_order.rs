@@ -98,6 +98,22 @@ async fn put(store: &Store, model: &mut Model, now: Timestamp, dice: &mut Dice) 
     }
 }
 
+/// Replays one of the dead, or all.
+async fn replay(store: &Store, model: &mut Model, now: Timestamp, dice: &mut Dice) {
+    let mut dead = model.of(State::Dead);
+    if dice.below(2) == 0 {
+        store.sweep("acme", Filter::default(), 0, Sweep::Replay, now).await.unwrap();
+    } else {
+        dead.truncate(1);
+        for id in &dead {
+            store.replay(id, now).await.unwrap();
+        }
+    }
+    for id in dead {
+        model.set(&id, State::Queued);
+    }
+}
+
 /// What is counted is what is there.
 fn hold_counts(store: &Store, model: &Model, now: Timestamp, seed: u64) {
     let depth = store.queue_depths(now).unwrap().get("acme").copied().unwrap_or_default();
@@ -122,24 +138,16 @@ async fn the_order_of_an_entity_holds_under_retries_duplicates_replays_and_sever
                 0..=3 => put(&store, &mut model, now, &mut dice).await,
                 4 | 5 => {
                     let limit = 1 + usize::try_from(dice.below(3)).unwrap();
-                    let leased = store.lease(now, limit, 3, LEASE, Resting::default()).await.unwrap();
-                    leased.iter().for_each(|leased| model.lease(&leased.id, now, seed));
-                    held.extend(leased);
+                    for leased in store.lease(now, limit, 3, LEASE, Resting::default()).await.unwrap() {
+                        model.lease(&leased.id, now, seed);
+                        held.push(leased);
+                    }
                 }
                 6 | 7 if !held.is_empty() => {
                     let index = usize::try_from(dice.below(held.len() as u64)).unwrap();
                     settle(&store, &mut model, &held.swap_remove(index), now, &mut dice).await;
                 }
-                8 => {
-                    let dead = model.of(State::Dead);
-                    if dice.below(2) == 0 {
-                        store.sweep("acme", Filter::default(), 0, Sweep::Replay, now).await.unwrap();
-                        dead.iter().for_each(|id| model.set(id, State::Queued));
-                    } else if let Some(id) = dead.first() {
-                        store.replay(id, now).await.unwrap();
-                        model.set(id, State::Queued);
-                    }
-                }
+                8 => replay(&store, &mut model, now, &mut dice).await,
                 _ => {
                     let open = model.of(State::Queued);
                     if let Some(id) = open.get(usize::try_from(dice.below(8)).unwrap()) {
