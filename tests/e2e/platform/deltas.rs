@@ -106,7 +106,7 @@ fn kills_lose_nothing_and_double_nothing() {
     let (mut host, keys) = looking(&list, QUICK);
     let mut dice = Dice::thrown("deltas under kills");
     let mut next = 0;
-    for _ in 0..rounds(4, 300) {
+    for _ in 0..rounds(4, 200) {
         for _ in 0..=dice.below(7) {
             next += 1;
             // Half of the webhooks are lost, and some come after their deltas.
