@@ -127,7 +127,10 @@ pub(super) fn status(ask: &Ask) -> Outcome {
         let returned = returned.remove(&channel.name);
         let depth = depths.get(&channel.name).copied().unwrap_or_default();
         let deltas = deltas::view(control, channel, &cursors);
-        ChannelStatus { deltas, ..channel_status(control, channel.active, shown, returned, queue::View::new(depth, now)) }
+        ChannelStatus {
+            deltas,
+            ..channel_status(control, channel.active, shown, returned, queue::View::new(depth, now))
+        }
     });
     let channels: Vec<_> = channels.collect();
     let uptime = control.started.elapsed().as_secs();
