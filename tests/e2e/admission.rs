@@ -317,7 +317,7 @@ pub(crate) fn hard_code() -> String {
 fn a_component_that_is_too_hard_to_compile_costs_the_compilers_limits_and_nothing_else() {
     let files = Files::new();
     let file = files.write("hard.wasm", &exporting("wharf:channel/inventory@0.1.0", &hard_code()));
-    for limit in ["time = \"1s\"", "memory = \"128MiB\""] {
+    for limit in ["time = \"3s\"", "memory = \"128MiB\""] {
         let host = Host::with_config(&format!("[compile]\n{limit}\n"));
         host.serving("good", "echo", &[]);
         host.channel("acme");

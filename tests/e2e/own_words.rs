@@ -95,6 +95,9 @@ fn a_page_posts_the_channels_own_message_as_a_text_or_an_object() {
     std::fs::write(&manifest, format!("name = \"page\"\nplatform-origin = \"{origin}\"\n")).unwrap();
     host.wharf(&["deploy", "acme", component.to_str().unwrap()]);
     let pay = |id: u32| {
+        let data = json!({ "internalCode": "", "currencyCode": "EUR", "totalWithTaxes": 10.5 });
+        let note = json!({ "eventType": "document.validation", "entityTypeID": 2, "entityID": id, "data": data });
+        assert_eq!(host.notify("acme", &keys.notification, &note).ok(200)["success"], true);
         let query = format!("storeID=4&objectTypeID=3&entityTypeID=2&entityID={id}&paymentMethodID=5");
         let url = format!("http://{}/channels/acme/payment/{}?{query}", host.edge, keys.payment);
         let page = wire::send("GET", &url, &[], "").body;
@@ -104,7 +107,7 @@ fn a_page_posts_the_channels_own_message_as_a_text_or_an_object() {
             .and_then(|rest| rest.split('"').next())
             .unwrap()
             .to_owned();
-        let form = format!("decision=pay&form-token={token}");
+        let form = format!("form-token={token}&revision=1&means=card&decision=pay");
         wire::send("POST", &url, &[("content-type", "application/x-www-form-urlencoded")], &form).body
     };
     let posted = |page: &str| {

@@ -210,11 +210,11 @@ fn a_second_node_over_the_same_data_is_refused() {
 /// A node whose data directory is a disk of its own, of this size, that only the node sees.
 fn on_a_small_disk(size: &str) -> Option<Host> {
     let data = Arc::new(tempfile::tempdir().unwrap());
-    let wharf = serve(data.path(), None);
-    // The token is there beforehand, inside and outside, so that both know it.
+    let wharf = serve(data.path(), Some(&data.path().join("wharf.toml")));
+    // The low-water mark is larger than the disk. The token is there beforehand, inside and outside, so that both know it.
     let (token, file) = ("a-token-that-both-sides-know", data.path().join("admin.token"));
     std::fs::write(&file, token).unwrap();
-    let script = "mount -t tmpfs -o size=$1 tmpfs \"$2\" || exit 77; (umask 077; printf %s \"$3\" > \"$2/admin.token\"); shift 3; exec \"$@\"";
+    let script = "mount -t tmpfs -o size=$1 tmpfs \"$2\" || exit 77; printf '[queue]\\nleast-free-disk = \"0B\"\\n' > \"$2/wharf.toml\"; (umask 077; printf %s \"$3\" > \"$2/admin.token\"); shift 3; exec \"$@\"";
     let mut command = std::process::Command::new("unshare");
     command.args(["--user", "--map-root-user", "--mount", "sh", "-c"]);
     let mut probe = std::process::Command::new("unshare");

@@ -173,7 +173,7 @@ impl Runtime {
         instance.set_hostcall_fuel(guest.host_call_fuel.len().max(limits.answer));
         instance.set_max_component_handles(guest.handles);
         instance.set_epoch_deadline(1);
-        call.pace.restart();
+        call.pace.restart(guest.tick);
         let (pace, slice) = (Arc::clone(call.pace), guest.slice);
         instance.epoch_deadline_callback(move |store| {
             store.data().failpoint("epoch");

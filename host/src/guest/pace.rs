@@ -23,11 +23,19 @@ pub struct Pace {
     /// The clock's nanoseconds at which the poll under way began.
     since: AtomicU64,
     burns: AtomicBool,
+    /// Nanoseconds that one poll counts for at most on a thread that everybody shares.
+    longest: AtomicU64,
 }
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { born: Instant::now(), used: AtomicU64::new(0), since: AtomicU64::new(0), burns: AtomicBool::new(false) }
+        Self {
+            born: Instant::now(),
+            used: AtomicU64::new(0),
+            since: AtomicU64::new(0),
+            burns: AtomicBool::new(false),
+            longest: AtomicU64::new(nanos(LONGEST_POLL)),
+        }
     }
 }
 
@@ -45,11 +53,12 @@ impl Pace {
     /// The processor time of the poll under way.
     fn under_way(&self) -> Duration {
         let took = Duration::from_nanos(self.clock().saturating_sub(self.since.load(Ordering::Relaxed)));
-        if idle::is_here() { took } else { took.min(LONGEST_POLL) }
+        if idle::is_here() { took } else { took.min(Duration::from_nanos(self.longest.load(Ordering::Relaxed))) }
     }
 
-    /// Begins another call.
-    pub(super) fn restart(&self) {
+    /// Begins another call, on an engine with this tick.
+    pub(super) fn restart(&self, tick: Duration) {
+        self.longest.store(nanos(LONGEST_POLL.max(tick * 2)), Ordering::Relaxed);
         self.used.store(0, Ordering::Relaxed);
     }
 
@@ -70,9 +79,13 @@ impl Pace {
             let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
             time.tv_sec.cast_unsigned() * 1_000_000_000 + time.tv_nsec.cast_unsigned()
         } else {
-            u64::try_from(self.born.elapsed().as_nanos()).unwrap_or(u64::MAX)
+            nanos(self.born.elapsed())
         }
     }
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// A future whose polls are timed.
@@ -93,7 +106,7 @@ impl<F: Future + Unpin> Future for Timed<F> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         self.pace.since.store(self.pace.clock(), Ordering::Relaxed);
         let polled = Pin::new(&mut self.work).poll(cx);
-        let used = u64::try_from(self.pace.under_way().as_nanos()).unwrap_or(u64::MAX);
+        let used = nanos(self.pace.under_way());
         self.pace.used.fetch_add(used, Ordering::Relaxed);
         polled
     }
@@ -117,7 +130,7 @@ mod tests {
         let seen = Timed::new(work, Arc::clone(&pace)).await;
         assert!(seen >= Duration::from_millis(5) && pace.used() >= seen, "{seen:?} of {:?}", pace.used());
         assert!(pace.used() < Duration::from_millis(300), "{:?}", pace.used());
-        pace.restart();
+        pace.restart(Duration::from_millis(1));
         assert_eq!(pace.used(), Duration::ZERO);
     }
 

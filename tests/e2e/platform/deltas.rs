@@ -198,8 +198,8 @@ fn a_list_without_an_end_is_taken_bit_by_bit() {
 fn nothing_is_looked_at_without_a_release_or_a_platform_and_a_slow_one_holds_nobody_up() {
     let list = List::start();
     let silent = Upstream::silent();
-    let host = node("[deltas]\nconcurrent = 2\ntime = \"500ms\"\n");
-    let on = |channel: &str| drop(host.wharf(&["channel", "set", channel, "--deltas-every", "100ms"]));
+    let host = node("[deltas]\nevery = \"100ms\"\nconcurrent = 2\ntime = \"500ms\"\n");
+    let on = |channel: &str| drop(host.wharf(&["channel", "set", channel, "--deltas", "on"]));
     let told = |channel: &str, text: &str| {
         wait_for(text, || {
             host.wharf(&["channel", "show", channel])["deltas"]["error"]

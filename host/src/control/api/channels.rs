@@ -118,9 +118,9 @@ fn view(ask: &Ask, channel: &Channel) -> Outcome {
     let effective_notification = notification::effective(&ask.control.config, &channel.notification);
     let deltas = deltas::view(&ask.control, channel, &ask.control.store.delta_cursors()?);
     ok(&View {
+        deltas,
         effective_notification,
         effective_limits,
-        deltas,
         ..View::new(channel, release.map(|release| release.spec.digest))
     })
 }
