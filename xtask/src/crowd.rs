@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use anyhow::ensure;
 use serde_json::json;
 
 use crate::build;
@@ -36,6 +37,21 @@ impl Seen {
 /// This percentile of sorted times.
 pub(crate) fn at(sorted: &[Duration], percent: usize) -> Duration {
     sorted.get((sorted.len() * percent / 100).min(sorted.len().saturating_sub(1))).copied().unwrap_or_default()
+}
+
+/// What the same callers saw `beside` something, against what they saw in quiet: p50 and p99, each with its ratio.
+///
+/// # Errors
+/// A call beside it failed.
+pub(crate) fn compared(quiet: Seen, beside: Seen) -> anyhow::Result<String> {
+    let (quiet, beside) = (quiet.sorted(), beside.sorted());
+    ensure!(beside.other == 0 && beside.shed.is_empty(), "a call of the neighbour failed");
+    let percentile = |percent| {
+        let (before, after) = (at(&quiet.good, percent), at(&beside.good, percent));
+        let ratio = after.as_secs_f64() / before.as_secs_f64();
+        format!("p{percent} {before:>9.2?} → {after:>9.2?} ({ratio:.2}×)")
+    };
+    Ok(format!("{}   {}   {} calls, 0 failed", percentile(50), percentile(99), beside.good.len()))
 }
 
 /// A crowd: so many callers, each with a connection of its own, each calling once every `pause` whatever the answers do.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::ensure;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::crowd::{Crowd, Seen, at, deploy};
+use crate::crowd::{Crowd, Seen, compared, deploy};
 use crate::node::Node;
 use crate::processors::Parts;
 use crate::say;
@@ -99,18 +99,9 @@ pub(crate) fn run(program: &std::path::Path) -> anyhow::Result<()> {
         beside = beside.join(seen);
         last = last.max(lasted.map_err(|_| anyhow::anyhow!("a slow caller panicked"))??);
     }
-    let (quiet, beside) = (quiet.sorted(), beside.sorted());
-    ensure!(beside.other == 0 && beside.shed.is_empty(), "a call of the others failed");
-    let ratio = |percent| at(&beside.good, percent).as_secs_f64() / at(&quiet.good, percent).as_secs_f64();
+    let compared = compared(quiet, beside)?;
     say::line(&format!(
-        "a channel with 100 calls/s beside {HEADS} slow heads, {BODIES} slow bodies and {UNREAD} answers that nobody reads, all cut off after {last:.1?} at the latest (limit 3s):\n  p50 {:.2?} → {:.2?} ({:.2}×)   p99 {:.2?} → {:.2?} ({:.2}×)   {} calls, 0 failed",
-        at(&quiet.good, 50),
-        at(&beside.good, 50),
-        ratio(50),
-        at(&quiet.good, 99),
-        at(&beside.good, 99),
-        ratio(99),
-        beside.good.len(),
+        "a channel with 100 calls/s beside {HEADS} slow heads, {BODIES} slow bodies and {UNREAD} answers that nobody reads, all cut off after {last:.1?} at the latest (limit 3s):\n  {compared}"
     ));
     Ok(())
 }

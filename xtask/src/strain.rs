@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 
-use crate::crowd::{Crowd, Seen, at, deploy};
+use crate::crowd::{Crowd, Seen, at, compared, deploy};
 use crate::node::Node;
 use crate::processors::Parts;
 use crate::say;
@@ -35,20 +35,8 @@ pub(crate) fn neighbour(program: &std::path::Path) -> anyhow::Result<()> {
             });
             beside = beside.join(seen);
         }
-        let (quiet, beside) = (quiet.sorted(), beside.sorted());
-        ensure!(beside.other == 0 && beside.shed.is_empty(), "a call of the neighbour failed");
-        let ratio = |percent| at(&beside.good, percent).as_secs_f64() / at(&quiet.good, percent).as_secs_f64();
-        say::line(&format!(
-            "  {hogs:>2} hogs: p50 {:>9.2?} → {:>9.2?} ({:.2}×)   p99 {:>9.2?} → {:>9.2?} ({:.2}×)   {} calls, 0 failed; {} calls of the hogs ended",
-            at(&quiet.good, 50),
-            at(&beside.good, 50),
-            ratio(50),
-            at(&quiet.good, 99),
-            at(&beside.good, 99),
-            ratio(99),
-            beside.good.len(),
-            ended.load(Relaxed),
-        ));
+        let compared = compared(quiet, beside)?;
+        say::line(&format!("  {hogs:>2} hogs: {compared}; {} calls of the hogs ended", ended.load(Relaxed)));
     }
     Ok(())
 }

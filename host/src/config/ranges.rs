@@ -164,6 +164,7 @@ impl Config {
         ranges.time("queue.dedupe", queue.dedupe, Duration::ZERO..=30 * DAY);
         ranges.time("queue.delta-dedupe", queue.delta_dedupe, Duration::ZERO..=30 * DAY);
         ranges.time("queue.keep-dead", queue.keep_dead, SECOND..=3650 * DAY);
+        ranges.plain("queue.bytes", queue.bytes, Size(1024)..=Size::mib(1 << 20));
         ranges.time("queue.shortest-wish", queue.shortest_wish, MS..=HOUR);
         ranges.time("queue.longest-wish", queue.longest_wish, queue.shortest_wish..=30 * DAY);
         ranges.plain("queue.least-free-disk", queue.least_free_disk, Size(0)..=Size::mib(1 << 30));

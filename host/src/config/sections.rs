@@ -348,6 +348,8 @@ pub struct Queue {
     /// Life of a dead notification.
     #[serde(with = "values::time")]
     pub keep_dead: Duration,
+    /// Notifications of one channel that wait or are dead, all together.
+    pub bytes: Size,
     /// The shortest pause that a component may ask for.
     #[serde(with = "values::time")]
     pub shortest_wish: Duration,

@@ -215,9 +215,11 @@ async fn accept(
         at,
     };
     let queued = edge.store.enqueue(event, edge.config.queue.dedupe).await.map_err(|error| {
-        // What is wrong with the disk the store tells, once for all whom it concerns.
-        if !matches!(error, StoreError::Io(_) | StoreError::Full(_) | StoreError::Locked(_)) {
-            tracing::error!(channel = %channel.name, %error, "a notification could not be stored");
+        match error {
+            StoreError::QueueFull { .. } => ticket.turn_away(),
+            // What is wrong with the disk the store tells, once for all whom it concerns.
+            StoreError::Io(_) | StoreError::Full(_) | StoreError::Locked(_) => {}
+            _ => tracing::error!(channel = %channel.name, %error, "a notification could not be stored"),
         }
         Problem::not_stored(error.to_string())
     })?;

@@ -124,12 +124,18 @@ impl Ticket {
         if self.is_read() { Abandoned::Dropped } else { Abandoned::Finished }
     }
 
+    /// Turns the call away: there is no room for it in the queue of notifications.
+    pub(super) fn turn_away(&self) {
+        self.channel.lane.turn_away();
+        self.turned_away();
+    }
+
     /// Says that calls are being turned away, unless that was said a moment ago.
     fn turned_away(&self) {
         let all = self.channel.lane.turned_away();
         if let Some(calls) = self.channel.notice.due(all) {
             let channel = &self.channel.name;
-            tracing::warn!(%channel, calls, since_start = all, "calls were turned away: too fast, or too many at the same time");
+            tracing::warn!(%channel, calls, since_start = all, "calls were turned away: too fast, too many at the same time, or more than the queue may keep");
         }
     }
 

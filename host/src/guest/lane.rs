@@ -111,9 +111,14 @@ impl Lane {
         self.waiting.load(Ordering::Relaxed)
     }
 
-    /// Calls that were turned away so far: too fast, the queue full, or waited in vain.
+    /// Calls that were turned away so far: too fast, the queue full, waited in vain, or too many notifications kept.
     pub fn turned_away(&self) -> u64 {
         self.turned_away.load(Ordering::Relaxed)
+    }
+
+    /// Counts a call that is turned away for another reason.
+    pub fn turn_away(&self) {
+        self.turned_away.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Counts a call against the channel's rate.

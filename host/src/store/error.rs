@@ -144,6 +144,12 @@ pub enum StoreError {
         found: Digest,
     },
 
+    /// A notification would be one too many.
+    #[error("the channel's notifications that wait or are dead have {limit} bytes (queue.bytes)")]
+    QueueFull {
+        /// Most bytes.
+        limit: u64,
+    },
     /// A key would be one too many.
     #[error("the channel may keep {limit} keys")]
     QuotaKeys {

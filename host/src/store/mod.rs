@@ -78,9 +78,11 @@ struct Inner {
     node_key: NodeKey,
     desired: watch::Receiver<u64>,
     queue: watch::Receiver<u64>,
+    /// Bytes that one channel's notifications that are not done may take.
+    queue_bytes: u64,
 }
 
-/// How much of the past is kept.
+/// How much is kept.
 #[derive(Debug, Clone)]
 pub struct Retention {
     /// Calls in the journal, over all channels.
@@ -93,6 +95,8 @@ pub struct Retention {
     pub done: Duration,
     /// Time that dead notifications stay for a replay.
     pub dead: Duration,
+    /// Bytes of one channel's notifications that wait or are dead.
+    pub queued: u64,
 }
 
 impl From<&Config> for Retention {
@@ -103,6 +107,7 @@ impl From<&Config> for Retention {
             outbound: config.journal.outbound,
             done: config.queue.dedupe.max(config.queue.delta_dedupe),
             dead: config.queue.keep_dead,
+            queued: config.queue.bytes.bytes(),
         }
     }
 }
@@ -125,11 +130,12 @@ impl Store {
         queue::end_leases(&db, clock.now())?;
         let (desired, desired_changes) = watch::channel(desired::revision(&db)?);
         let (queue, queue_changes) = watch::channel(0);
+        let queue_bytes = retention.queued;
         let writer =
             Writer::start(db, lock, Bells { desired, queue }, Housekeeping::new(retention, Arc::clone(&clock)))?;
         let readers = Readers::new(dir);
         let (desired, queue) = (desired_changes, queue_changes);
-        let inner = Inner { readers, writer, components, disk, clock, node_key, desired, queue };
+        let inner = Inner { readers, writer, components, disk, clock, node_key, desired, queue, queue_bytes };
         Ok(Self { inner: Arc::new(inner) })
     }
 

@@ -2,36 +2,44 @@
 -- platform's own list of what it has told, which repairs what was lost on the way; what a channel says of its notifications, and
 -- secrets that platforms sign with.
 
--- Rows of event by their state; deaths = how often one died. Kept by triggers, so that no transition can forget it.
+-- Rows of event by their state; deaths = how often one died; bytes = what those that are not done take, counted as 512 and the
+-- body. Kept by triggers, so that no transition can forget it.
 CREATE TABLE queue_usage (
     channel  TEXT PRIMARY KEY REFERENCES channel ON DELETE CASCADE,
     queued   INTEGER NOT NULL,
     running  INTEGER NOT NULL,
     dead     INTEGER NOT NULL,
-    deaths   INTEGER NOT NULL
+    deaths   INTEGER NOT NULL,
+    bytes    INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-INSERT INTO queue_usage (channel, queued, running, dead, deaths)
-    SELECT channel, sum(state = 'queued'), sum(state = 'running'), sum(state = 'dead'), sum(state = 'dead')
+INSERT INTO queue_usage (channel, queued, running, dead, deaths, bytes)
+    SELECT channel, sum(state = 'queued'), sum(state = 'running'), sum(state = 'dead'), sum(state = 'dead'),
+        sum((state <> 'done') * (512 + octet_length(body)))
     FROM event GROUP BY channel;
 CREATE TRIGGER event_added AFTER INSERT ON event BEGIN
-    INSERT INTO queue_usage (channel, queued, running, dead, deaths)
-        VALUES (NEW.channel, NEW.state = 'queued', NEW.state = 'running', NEW.state = 'dead', 0)
+    INSERT INTO queue_usage (channel, queued, running, dead, deaths, bytes)
+        VALUES (NEW.channel, NEW.state = 'queued', NEW.state = 'running', NEW.state = 'dead', 0,
+            (NEW.state <> 'done') * (512 + octet_length(NEW.body)))
         ON CONFLICT (channel) DO UPDATE
-        SET queued = queued + excluded.queued, running = running + excluded.running, dead = dead + excluded.dead;
+        SET queued = queued + excluded.queued, running = running + excluded.running, dead = dead + excluded.dead,
+            bytes = bytes + excluded.bytes;
 END;
 CREATE TRIGGER event_moved AFTER UPDATE OF state ON event WHEN OLD.state <> NEW.state BEGIN
     UPDATE queue_usage SET
         queued = queued + (NEW.state = 'queued') - (OLD.state = 'queued'),
         running = running + (NEW.state = 'running') - (OLD.state = 'running'),
         dead = dead + (NEW.state = 'dead') - (OLD.state = 'dead'),
-        deaths = deaths + (NEW.state = 'dead')
+        deaths = deaths + (NEW.state = 'dead'),
+        bytes = bytes + (NEW.state <> 'done') * (512 + octet_length(NEW.body))
+            - (OLD.state <> 'done') * (512 + octet_length(OLD.body))
         WHERE channel = NEW.channel;
 END;
 CREATE TRIGGER event_removed AFTER DELETE ON event BEGIN
     UPDATE queue_usage SET
         queued = queued - (OLD.state = 'queued'),
         running = running - (OLD.state = 'running'),
-        dead = dead - (OLD.state = 'dead')
+        dead = dead - (OLD.state = 'dead'),
+        bytes = bytes - (OLD.state <> 'done') * (512 + octet_length(OLD.body))
         WHERE channel = OLD.channel;
 END;
 

@@ -52,6 +52,27 @@ fn depth_and_age_are_in_the_status_and_in_the_metrics() {
 }
 
 #[test]
+fn one_channels_notifications_have_a_share_of_the_disk() {
+    let host = Host::with_config("[queue]\nbytes = \"2KiB\"\n");
+    let (keys, other) = (host.serving("acme", "chaos", &["behaviour=retry-later"]), host.channel("bolt"));
+    let mut kept: Vec<_> = (1..=3).map(|document| accepted(&host, &keys, &cancellation(document)).0).collect();
+    let refused = host.notify("acme", &keys.notification, &cancellation(4));
+    assert_eq!((refused.status, refused.code().as_str()), (503, "HOST_UNAVAILABLE"), "{refused:?}");
+    assert!(refused.header("retry-after").is_some());
+    assert_eq!(accepted(&host, &keys, &cancellation(3)), (kept[2].clone(), true), "one that is known takes no room");
+    assert_eq!(host.notify("bolt", &other.notification, &cancellation(4)).status, 202);
+    let bytes = status(&host).1["bytes"].as_u64().unwrap();
+    assert!((3 * 512..2048).contains(&bytes), "{bytes}");
+    wait_for("the log to tell of it", || host.log().contains("more than the queue may keep"));
+    host.wharf(&["notifications", "drop", &kept[0]]);
+    kept[0] = accepted(&host, &keys, &cancellation(4)).0;
+    for id in &kept {
+        host.wharf(&["notifications", "drop", id]);
+    }
+    assert_eq!(status(&host).1["bytes"], 0);
+}
+
+#[test]
 fn a_burst_of_deaths_is_counted_and_told_in_two_lines() {
     let mut host = Host::start();
     let keys = host.serving("acme", "chaos", &["behaviour=refuse"]);

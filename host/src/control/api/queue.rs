@@ -20,6 +20,8 @@ pub(super) struct View {
     dead: u64,
     /// How often one died.
     deaths: u64,
+    /// What those that are queued, running or dead take of `queue.bytes`.
+    bytes: u64,
     /// Age in seconds of the oldest that is queued or running.
     oldest_s: Option<u64>,
     /// For how many seconds the one that is due for longest has been waiting for a worker.
@@ -29,8 +31,8 @@ pub(super) struct View {
 impl View {
     pub(super) fn new(depth: QueueDepth, now: Timestamp) -> Self {
         let age = |since: Timestamp| u64::try_from(now.0 - since.0).unwrap_or_default() / 1000;
-        let QueueDepth { queued, running, dead, deaths, oldest, due } = depth;
-        Self { queued, running, dead, deaths, oldest_s: oldest.map(age), overdue_s: due.map(age) }
+        let QueueDepth { queued, running, dead, deaths, bytes, oldest, due } = depth;
+        Self { queued, running, dead, deaths, bytes, oldest_s: oldest.map(age), overdue_s: due.map(age) }
     }
 }
 

@@ -94,11 +94,12 @@ impl Store {
     /// is not where the list was asked from any more.
     pub async fn take_deltas(&self, page: DeltaPage) -> Result<DeltasTaken, StoreError> {
         let now = self.now();
-        self.inner.writer.write(Bell::Queue, move |db| take(db, &page, now)).await
+        let most = self.inner.queue_bytes;
+        self.inner.writer.write(Bell::Queue, move |db| take(db, &page, now, most)).await
     }
 }
 
-fn take(db: &Connection, page: &DeltaPage, now: Timestamp) -> Result<DeltasTaken, StoreError> {
+fn take(db: &Connection, page: &DeltaPage, now: Timestamp, most: u64) -> Result<DeltasTaken, StoreError> {
     let mut row =
         db.prepare_cached("UPDATE delta SET cursor = ?, moved = ? WHERE channel = ? AND base_url = ? AND cursor = ?")?;
     if row.execute(params![page.to, now, page.channel, page.base_url, page.from])? == 0 {
@@ -111,7 +112,7 @@ fn take(db: &Connection, page: &DeltaPage, now: Timestamp) -> Result<DeltasTaken
             continue;
         }
         let event = Event { dedupe: Digest::of(format!("delta {}", item.cursor).as_bytes()), ..item.event.clone() };
-        steps::insert(db, &event, Origin::Delta(&item.cursor))?;
+        steps::insert(db, &event, Origin::Delta(&item.cursor), most)?;
         taken.taken += 1;
     }
     Ok(taken)

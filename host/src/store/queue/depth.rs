@@ -18,6 +18,8 @@ pub struct QueueDepth {
     pub dead: u64,
     /// How often one was given up since the channel was made.
     pub deaths: u64,
+    /// Bytes that those that are not done take, as `queue.bytes` counts them.
+    pub bytes: u64,
     /// When the oldest of those that are queued or running came in.
     pub oldest: Option<Timestamp>,
     /// Since when the one that is due for longest has been waiting for a worker.
@@ -34,6 +36,7 @@ impl QueueDepth {
             running: self.running + other.running,
             dead: self.dead + other.dead,
             deaths: self.deaths + other.deaths,
+            bytes: self.bytes + other.bytes,
             oldest: earlier(self.oldest, other.oldest),
             due: earlier(self.due, other.due),
         }
@@ -44,7 +47,8 @@ impl Store {
     /// How much is in the queue of each channel that ever had a notification, at `now`.
     pub fn queue_depths(&self, now: Timestamp) -> Result<BTreeMap<String, QueueDepth>, StoreError> {
         self.read_at_once(|db| {
-            let mut rows = db.prepare_cached("SELECT channel, queued, running, dead, deaths FROM queue_usage")?;
+            let mut rows =
+                db.prepare_cached("SELECT channel, queued, running, dead, deaths, bytes FROM queue_usage")?;
             let mut depths = BTreeMap::new();
             let mut rows = rows.query([])?;
             while let Some(row) = rows.next()? {
@@ -55,6 +59,7 @@ impl Store {
                     running: count(2)?,
                     dead: count(3)?,
                     deaths: count(4)?,
+                    bytes: count(5)?,
                     ..QueueDepth::default()
                 };
                 if depth.queued + depth.running > 0 {

@@ -37,7 +37,8 @@ impl Store {
     /// Queues a notification; it is on the disk when this returns. One with the same `dedupe` in the same channel
     /// that came in less than `window` before, and is not dead, makes it a duplicate. Fails with `NoChannel`.
     pub async fn enqueue(&self, event: Event, window: Duration) -> Result<Enqueued, StoreError> {
-        self.write_queue(move |db| steps::enqueue(db, &event, window)).await
+        let most = self.inner.queue_bytes;
+        self.write_queue(move |db| steps::enqueue(db, &event, window, most)).await
     }
 
     /// Hands out at most `limit` notifications that are due at `now`, oldest due first, each for `lease_for`. Never one

@@ -8,7 +8,10 @@ use super::order::Place;
 use super::{Enqueued, Event, Leased, deltas};
 use crate::store::{Retention, State, StoreError, Timestamp, new_id};
 
-pub(super) fn enqueue(db: &Connection, event: &Event, window: Duration) -> Result<Enqueued, StoreError> {
+/// What a notification takes beside its body, as `queue_usage` counts it.
+const ROW: u64 = 512;
+
+pub(super) fn enqueue(db: &Connection, event: &Event, window: Duration, most: u64) -> Result<Enqueued, StoreError> {
     let mut known = db.prepare_cached("SELECT EXISTS (SELECT 1 FROM channel WHERE name = ?)")?;
     if !known.query_row([&event.channel], |row| row.get::<_, bool>(0))? {
         return Err(StoreError::NoChannel(event.channel.clone()));
@@ -23,7 +26,7 @@ pub(super) fn enqueue(db: &Connection, event: &Event, window: Duration) -> Resul
     if let Some(known) = deltas::told_before(db, event)? {
         return Ok(known);
     }
-    Ok(Enqueued { id: insert(db, event, Origin::Webhook)?, duplicate: false })
+    Ok(Enqueued { id: insert(db, event, Origin::Webhook, most)?, duplicate: false })
 }
 
 /// By which way a notification came.
@@ -34,8 +37,14 @@ pub(super) enum Origin<'a> {
     Delta(&'a str),
 }
 
-/// Adds a notification that is no duplicate; its id.
-pub(super) fn insert(db: &Connection, event: &Event, origin: Origin<'_>) -> Result<String, StoreError> {
+/// Adds a notification that is no duplicate; its id. Fails with `QueueFull` when those of its channel that are not done would then
+/// take more than `most` bytes.
+pub(super) fn insert(db: &Connection, event: &Event, origin: Origin<'_>, most: u64) -> Result<String, StoreError> {
+    let mut taken = db.prepare_cached("SELECT bytes FROM queue_usage WHERE channel = ?")?;
+    let taken = taken.query_row([&event.channel], |row| row.get::<_, i64>(0)).optional()?.unwrap_or_default();
+    if taken.cast_unsigned() + ROW + event.body.len() as u64 > most {
+        return Err(StoreError::QueueFull { limit: most });
+    }
     let place = Place { channel: &event.channel, entity_type_id: event.entity_type_id, entity_id: event.entity_id };
     let waits = place.leader(db)?.is_some();
     let id = new_id();

@@ -16,8 +16,7 @@ use crate::config::{FailureMode, NotificationOverrides};
 pub struct Share(u16);
 
 impl Share {
-    /// Hundredths of a percent in the whole.
-    /// All calls.
+    /// Hundredths of a percent in the whole: all calls.
     pub const WHOLE: u16 = 10_000;
 
     /// So many hundredths of a percent, if they are 1 to 10,000.

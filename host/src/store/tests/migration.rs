@@ -81,7 +81,7 @@ async fn a_database_of_version_1_keeps_everything_it_holds() {
     assert_eq!(store.put_secret("acme", "API_KEY", "new".into()).await.unwrap(), 3);
 
     let since = Some(Timestamp(5000));
-    let depth = QueueDepth { queued: 1, running: 0, dead: 1, deaths: 1, oldest: since, due: since };
+    let depth = QueueDepth { queued: 1, running: 0, dead: 1, deaths: 1, bytes: 2 * 514, oldest: since, due: since };
     assert_eq!(store.queue_depths(Timestamp(9000)).unwrap()["acme"], depth);
 }
 

@@ -26,7 +26,7 @@ use super::*;
 
 fn retention() -> Retention {
     let (done, dead) = (Duration::from_hours(24), Duration::from_hours(720));
-    Retention { calls: 1000, log_lines: 1000, outbound: 1000, done, dead }
+    Retention { calls: 1000, log_lines: 1000, outbound: 1000, done, dead, queued: 1 << 30 }
 }
 
 fn open(dir: &TempDir) -> Store {

@@ -47,7 +47,7 @@ async fn an_event_is_leased_once_and_finished() {
     assert_eq!((leased.id.as_str(), leased.body.as_str(), leased.attempts), (id.as_str(), "a", 1));
     assert_eq!(store.lease(START, 10, 10, LEASE, Resting::default()).await.unwrap(), []);
     let depth = store.queue_depths(START).unwrap()["acme"];
-    assert_eq!(depth, QueueDepth { running: 1, oldest: Some(START), ..QueueDepth::default() });
+    assert_eq!(depth, QueueDepth { running: 1, bytes: 513, oldest: Some(START), ..QueueDepth::default() });
     store.finish(&leased, Timestamp::now()).await.unwrap();
     assert!(matches!(store.finish(&leased, Timestamp::now()).await, Err(StoreError::NotLeased(_))));
     let (found, body, attempts) = store.queue_event(&id).unwrap().unwrap();
