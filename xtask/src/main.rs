@@ -41,7 +41,7 @@ enum Chore {
         #[arg(trailing_var_arg = true)]
         filter: Vec<String>,
     },
-    /// Run the end-to-end tests in their long form, which swap, kill and try more often, and print what they counted.
+    /// Run the tests in their long form, which swap, kill and try more often, and print what they counted.
     Soak {
         /// Passed on to `cargo test`, such as a part of a test's name.
         #[arg(trailing_var_arg = true)]
