@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -44,6 +44,9 @@ pub(super) struct Browser {
     profile: TempDir,
 }
 
+/// So often a driver is started before the machine is blamed.
+const TRIES: usize = 5;
+
 impl Browser {
     /// A browser of its own, or none where the tests are to do without.
     pub(super) fn start() -> Option<Self> {
@@ -57,6 +60,15 @@ impl Browser {
         }
         let chromium = ["chromium", "chromium-browser", "google-chrome"].into_iter().find_map(on_path);
         let (Some(chromium), Some(driver)) = (chromium, on_path("chromedriver")) else { panic!("{MISSING}") };
+        // The port that it finds free for one family of addresses may be taken in the other: then it ends at once.
+        let (mut browser, port) =
+            (0..TRIES).find_map(|_| Self::driven(&driver)).unwrap_or_else(|| panic!("the driver takes no port"));
+        browser.begin(&format!("http://127.0.0.1:{port}"), &chromium);
+        Some(browser)
+    }
+
+    /// A driver and its port; none when it ended without one.
+    fn driven(driver: &std::path::Path) -> Option<(Self, u16)> {
         let profile = tempfile::tempdir().unwrap();
         let mut command = Command::new(driver);
         command.arg("--port=0").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
@@ -64,29 +76,15 @@ impl Browser {
         command.env("HOME", profile.path()).env_remove("DISPLAY");
         let mut driver = command.spawn().unwrap();
         let log = drain(driver.stderr.take().unwrap());
-        let mut out = BufReader::new(driver.stdout.take().unwrap());
-        let mut browser = Self { driver, log, session: String::new(), agent: agent(), profile };
-        let base = format!("http://127.0.0.1:{}", browser.port(&mut out));
-        std::thread::spawn(move || out.lines().count());
-        browser.begin(&base, &chromium);
-        Some(browser)
-    }
-
-    /// The port that the driver says it has taken.
-    fn port(&self, out: &mut impl BufRead) -> u16 {
-        let mut said = String::new();
-        loop {
-            let mut line = String::new();
-            assert!(
-                out.read_line(&mut line).unwrap() > 0,
-                "the driver names no port: {said}{}",
-                self.log.lock().unwrap()
-            );
-            if let Some((_, port)) = line.trim().trim_end_matches('.').rsplit_once("started successfully on port ") {
-                return port.parse().unwrap();
-            }
-            said += &line;
-        }
+        let mut out = BufReader::new(driver.stdout.take().unwrap()).lines();
+        let browser = Self { driver, log, session: String::new(), agent: agent(), profile };
+        let port = out.by_ref().map_while(Result::ok).find_map(|line| {
+            println!("driver: {line}");
+            let (_, port) = line.trim().trim_end_matches('.').rsplit_once("started successfully on port ")?;
+            Some(port.parse().unwrap())
+        });
+        std::thread::spawn(move || out.count());
+        Some((browser, port?))
     }
 
     fn begin(&mut self, base: &str, chromium: &std::path::Path) {
@@ -240,7 +238,7 @@ impl Drop for Browser {
         let _ = self.driver.kill();
         let _ = self.driver.wait();
         if std::thread::panicking() {
-            println!("the driver said: {}", self.log.lock().unwrap());
+            println!("the driver said: {}", self.log.lock().unwrap_or_else(PoisonError::into_inner));
         }
     }
 }
