@@ -152,6 +152,8 @@ fn the_journal_finds_calls_by_their_outcome_and_logs_are_followed() {
     assert_eq!(ids(&["calls", "acme", "--limit", "1"]), std::slice::from_ref(&logged));
     assert_eq!(ids(&["calls", "acme", "--outcome", "trap"]), std::slice::from_ref(&trapped));
     assert_eq!(ids(&["calls", "acme", "--outcome", "deadline"]), Vec::<String>::new());
+    let (_, said) = host.refuses(&["calls", "acme", "--limit", "1001"]);
+    assert!(said.contains("at most 1000, found 1001"), "{said}");
     let shown = host.wharf(&["calls", "show", &logged]);
     assert_eq!((shown["action"].as_str(), shown["release"].as_u64()), (Some("order_pull"), Some(2)));
     assert_eq!(shown["logs"].as_array().unwrap().len(), 2, "{shown}");

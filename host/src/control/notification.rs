@@ -166,7 +166,11 @@ impl Control {
             let (count, subject, remedy) = (channels.len(), what.subject(), what.remedy());
             channels.sort_unstable();
             channels.truncate(NAMED);
-            tracing::warn!(channels = count, such_as = channels.join(", "), "{subject} {remedy}");
+            if count == 0 {
+                tracing::warn!("{subject} {remedy}");
+            } else {
+                tracing::warn!(channels = count, such_as = channels.join(", "), "{subject} {remedy}");
+            }
         }
     }
 }

@@ -101,6 +101,7 @@ impl Runtime {
             Ok(entered) => entered,
             Err(fault) => return Ended::unasked(fault),
         };
+        call.lane.turn().take(self.config.guest.tick).await;
         let queued = arrived.elapsed();
         let deadline = began + budget.time;
         let mut instance = self.instance(&call, budget, deadline);
@@ -117,7 +118,7 @@ impl Runtime {
             let run = pin!(run);
             tokio::select! {
                 biased;
-                outcome = tokio::time::timeout_at(deadline.into(), Timed::new(run, Arc::clone(call.pace))) => Some(outcome),
+                outcome = tokio::time::timeout_at(deadline.into(), Timed::new(run, call.pace, call.lane.turn())) => Some(outcome),
                 () = call.stop.cancelled() => None,
             }
         };

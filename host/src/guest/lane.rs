@@ -1,9 +1,11 @@
-//! A channel's lane: how fast its calls come, how many are under way, how many wait for that.
+//! A channel's lane: how fast its calls come, how many are under way, how many wait for that, and that other channels get their
+//! turn in between.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
+use tokio::task::yield_now;
 
 use super::fault::Fault;
 use super::limits::Limits;
@@ -20,7 +22,43 @@ pub struct Lane {
     queue: AtomicU32,
     queue_wait_us: AtomicU64,
     pace: Pace,
+    turn: Turn,
     turned_away: AtomicU64,
+}
+
+/// What a channel has used of the threads that everybody shares since the others had their turn. Their queue is in the order of
+/// arrival: without it, a channel that gets 500 short calls at once keeps everybody else waiting until the last of them has
+/// ended, although none of them uses up its own slice.
+#[derive(Debug, Default)]
+pub(super) struct Turn {
+    /// Nanoseconds.
+    used: AtomicU64,
+    /// Those that let the others go first, in their order.
+    order: Mutex<()>,
+}
+
+impl Turn {
+    /// Counts processor time on a thread that everybody shares.
+    pub(super) fn count(&self, nanos: u64) {
+        self.used.fetch_add(nanos, Ordering::Relaxed);
+    }
+
+    fn is_over(&self, longest: Duration) -> bool {
+        self.used.load(Ordering::Relaxed) >= in_u64(longest.as_nanos())
+    }
+
+    /// Lets everybody else go first once the channel has had its turn of the `longest`: what came in meanwhile included, since a
+    /// task that yields is woken after the next look at the sockets.
+    pub(super) async fn take(&self, longest: Duration) {
+        if !self.is_over(longest) {
+            return;
+        }
+        let _order = self.order.lock().await;
+        if self.is_over(longest) {
+            yield_now().await;
+            self.used.store(0, Ordering::Relaxed);
+        }
+    }
 }
 
 /// The rate, as the generic cell rate algorithm has it: one number, the time at which the channel has used up what it may.
@@ -70,6 +108,7 @@ impl Lane {
                 each: AtomicU64::new(0),
                 ahead: AtomicU64::new(0),
             },
+            turn: Turn::default(),
             turned_away: AtomicU64::new(0),
         };
         lane.set(limits);
@@ -119,6 +158,11 @@ impl Lane {
     /// Counts a call that is turned away for another reason.
     pub fn turn_away(&self) {
         self.turned_away.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How the channel shares the threads with the others.
+    pub(super) fn turn(&self) -> &Turn {
+        &self.turn
     }
 
     /// Counts a call against the channel's rate.
@@ -280,6 +324,25 @@ mod tests {
         assert_eq!(lane.free(), 1);
         drop(inside);
         assert_eq!(lane.free(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_channel_that_has_had_its_turn_lets_everybody_else_go_first_and_keeps_its_own_order() {
+        let (turn, longest) = (Turn::default(), Duration::from_millis(1));
+        let order = std::cell::RefCell::new(Vec::new());
+        let busy = async |name| {
+            turn.take(longest).await;
+            order.borrow_mut().push(name);
+            turn.count(1_000_000);
+        };
+        let other = async || order.borrow_mut().push("other");
+        tokio::join!(busy("first"), busy("second"), busy("third"), other());
+        assert_eq!(*order.borrow(), ["first", "other", "second", "third"]);
+        turn.take(longest).await;
+        turn.count(999_999);
+        assert!(futures_util::poll!(std::pin::pin!(turn.take(longest))).is_ready(), "it has some of its turn left");
+        turn.count(1);
+        assert!(futures_util::poll!(std::pin::pin!(turn.take(longest))).is_pending());
     }
 
     #[test]

@@ -2,12 +2,12 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use super::idle;
+use super::lane::Turn;
 
 /// What one poll counts for at most on a thread that everybody shares. A guest yields at every tick, and the longest copy that
 /// nothing interrupts takes 15 ms: whatever took longer, the kernel had given the processor to somebody else, and a call must not
@@ -89,18 +89,20 @@ fn nanos(time: Duration) -> u64 {
 }
 
 /// A future whose polls are timed.
-pub(super) struct Timed<F> {
+pub(super) struct Timed<'a, F> {
     work: F,
-    pace: Arc<Pace>,
+    pace: &'a Pace,
+    turn: &'a Turn,
 }
 
-impl<F: Future + Unpin> Timed<F> {
-    pub(super) fn new(work: F, pace: Arc<Pace>) -> Self {
-        Self { work, pace }
+impl<'a, F: Future + Unpin> Timed<'a, F> {
+    /// Counts for the call's pace, and for its channel's turn.
+    pub(super) fn new(work: F, pace: &'a Pace, turn: &'a Turn) -> Self {
+        Self { work, pace, turn }
     }
 }
 
-impl<F: Future + Unpin> Future for Timed<F> {
+impl<F: Future + Unpin> Future for Timed<'_, F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
@@ -108,12 +110,17 @@ impl<F: Future + Unpin> Future for Timed<F> {
         let polled = Pin::new(&mut self.work).poll(cx);
         let used = nanos(self.pace.under_way());
         self.pace.used.fetch_add(used, Ordering::Relaxed);
+        if !idle::is_here() {
+            self.turn.count(used);
+        }
         polled
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     #[tokio::test]
@@ -127,7 +134,7 @@ mod tests {
             }
             pace.used_now()
         });
-        let seen = Timed::new(work, Arc::clone(&pace)).await;
+        let seen = Timed::new(work, &pace, &Turn::default()).await;
         assert!(seen >= Duration::from_millis(5) && pace.used() >= seen, "{seen:?} of {:?}", pace.used());
         assert!(pace.used() < Duration::from_millis(300), "{:?}", pace.used());
         pace.restart(Duration::from_millis(1));
@@ -144,7 +151,7 @@ mod tests {
             }
             pace.used_now()
         });
-        let seen = Timed::new(work, Arc::clone(&pace)).await;
+        let seen = Timed::new(work, &pace, &Turn::default()).await;
         assert_eq!((seen, pace.used()), (LONGEST_POLL, LONGEST_POLL));
     }
 }

@@ -27,6 +27,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
+use tokio::task::yield_now;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
@@ -70,6 +71,12 @@ const FIRST_WORD: Duration = Duration::from_secs(1);
 /// What the kernel keeps of answers that a caller does not take. With less than a third of it free a caller seems to take
 /// nothing, so it must be small for [`Limits::write_time`] to be fair to slow lines: 85 KiB of progress are seen.
 const SEND_BUFFER: u32 = 128 << 10;
+
+/// So many connections are taken, then those that are open have their turn. Measured while 2,500 are opened as fast as it goes, on
+/// one processor: the p99 of a caller beside them is 34 to 67 ms without, 18 ms with 16 and 12 ms with 1, but then a new
+/// connection waits for seconds beside callers that are busy.
+const AT_A_TIME: u64 = 16;
+
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 1024;
 
@@ -106,6 +113,7 @@ pub async fn serve<H, F, B>(
     let host = Host { http: http(&limits), limits, handle, stop, close };
     let closed = host.stop.closed();
     let tracker = TaskTracker::new();
+    let mut taken = 0_u64;
     loop {
         let accepted = tokio::select! {
             accepted = door.accept() => accepted,
@@ -120,6 +128,10 @@ pub async fn serve<H, F, B>(
             }
             drop(place);
         });
+        taken += 1;
+        if taken.is_multiple_of(AT_A_TIME) {
+            yield_now().await;
+        }
     }
     drop(door);
     let drain = host.limits.drain;

@@ -39,7 +39,7 @@ pub(crate) fn percentile(sorted: &[Duration], percent: usize) -> Duration {
 }
 
 /// Chance that can be had again: the same seed gives the same numbers.
-pub(crate) struct Dice(u64);
+pub(crate) struct Dice(wharf_fuzz::Seeded);
 
 impl Dice {
     /// A new seed for every run; it is printed, and `WHARF_TEST_SEED` gives it again.
@@ -48,15 +48,11 @@ impl Dice {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
         let seed = given.unwrap_or_else(|| u64::from(now.subsec_nanos()));
         println!("{what}: WHARF_TEST_SEED={seed}");
-        Self(seed)
+        Self(wharf_fuzz::Seeded::new(seed))
     }
 
-    /// The next number below `end` (splitmix64).
+    /// The next number below `end`.
     pub(crate) fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % end
+        self.0.below(end)
     }
 }

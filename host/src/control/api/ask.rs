@@ -78,6 +78,9 @@ pub(in crate::control) fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     Option::deserialize(deserializer).map(Some)
 }
 
+/// Entries of one answer.
+const MOST: usize = 1000;
+
 /// The pairs of a query.
 pub(super) struct Query(BTreeMap<String, String>);
 
@@ -93,8 +96,10 @@ impl Query {
         self.text(key).map(str::parse).transpose().map_err(wrong)
     }
 
-    /// `limit`, or `usual`; at most 1000.
+    /// `limit`, or `usual`. More than [`MOST`] are refused: who asked for them would take what came for all there is.
     pub(super) fn limit(&self, usual: usize) -> Result<usize, Problem> {
-        Ok(self.value("limit")?.unwrap_or(usual).min(1000))
+        let limit = self.value("limit")?.unwrap_or(usual);
+        let refused = || Problem::malformed(format!("limit in the query: at most {MOST}, found {limit}"));
+        if limit <= MOST { Ok(limit) } else { Err(refused()) }
     }
 }

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use tokio::sync::Semaphore;
+use wharf_fuzz::Seeded;
 
 use super::*;
 use crate::config::{Config, Size};
@@ -10,16 +11,12 @@ use crate::guest::pairs::Pairs;
 use crate::guest::state::{Environment, Owner};
 use crate::store::{Grants, LimitOverrides, Mode, NewChannel, Retention, Store, Timestamp};
 
-/// The same numbers in every run; see Steele and Vigna's splitmix64.
-struct Random(u64);
+/// Keys, values and operations by chance.
+struct Random(Seeded);
 
 impl Random {
     fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % end
+        self.0.below(end)
     }
 
     fn key(&mut self) -> String {
@@ -125,7 +122,7 @@ async fn a_scratch_answers_as_the_store_does_and_leaves_it_alone() {
         let [real, _] = channel(&store, &config, &format!("real-{seed}"), &start).await;
         let [under, scratch] = channel(&store, &config, &format!("scratch-{seed}"), &start).await;
         let before = all(&under);
-        let (mut one, mut other) = (Random(seed), Random(seed));
+        let (mut one, mut other) = (Random(Seeded::new(seed)), Random(Seeded::new(seed)));
         for step in 0..150 {
             let (expected, found) = (operate(&real, &mut one).await, operate(&scratch, &mut other).await);
             assert_eq!(expected, found, "seed {seed}, step {step}");

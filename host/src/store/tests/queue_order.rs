@@ -1,19 +1,8 @@
 use std::collections::BTreeMap;
 
+use wharf_fuzz::Seeded;
+
 use super::*;
-
-/// Chance that can be had again (splitmix64).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % end
-    }
-}
 
 const LEASE: Duration = Duration::from_mins(2);
 const ENTITIES: u64 = 4;
@@ -62,7 +51,7 @@ impl Model {
 }
 
 /// What a worker does with what it has leased.
-async fn settle(store: &Store, model: &mut Model, leased: &Leased, now: Timestamp, dice: &mut Dice) {
+async fn settle(store: &Store, model: &mut Model, leased: &Leased, now: Timestamp, dice: &mut Seeded) {
     let later = now.after(Duration::from_secs(dice.below(300)));
     let state = match dice.below(7) {
         0 => store.retry(leased, now, later, "x").await.map(|()| State::Queued),
@@ -78,7 +67,7 @@ async fn settle(store: &Store, model: &mut Model, leased: &Leased, now: Timestam
     }
 }
 
-async fn put(store: &Store, model: &mut Model, now: Timestamp, dice: &mut Dice) {
+async fn put(store: &Store, model: &mut Model, now: Timestamp, dice: &mut Seeded) {
     let (entity, number) = (dice.below(ENTITIES), model.0.len() as u64);
     let body = format!("{entity} {}", number - dice.below(3).min(number));
     let event = Event {
@@ -99,7 +88,7 @@ async fn put(store: &Store, model: &mut Model, now: Timestamp, dice: &mut Dice) 
 }
 
 /// Replays one of the dead, or all.
-async fn replay(store: &Store, model: &mut Model, now: Timestamp, dice: &mut Dice) {
+async fn replay(store: &Store, model: &mut Model, now: Timestamp, dice: &mut Seeded) {
     let mut dead = model.of(State::Dead);
     if dice.below(2) == 0 {
         store.sweep("acme", Filter::default(), 0, Sweep::Replay, now).await.unwrap();
@@ -130,7 +119,7 @@ async fn the_order_of_an_entity_holds_under_retries_duplicates_replays_and_sever
         let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
         let store = open(&dir);
         store.create_channel(channel("acme")).await.unwrap();
-        let (mut dice, mut model, mut now) = (Dice(seed), Model::default(), Timestamp(1_000_000_000_000));
+        let (mut dice, mut model, mut now) = (Seeded::new(seed), Model::default(), Timestamp(1_000_000_000_000));
         let mut held: Vec<Leased> = Vec::new();
         for _ in 0..200 {
             now = now.after(Duration::from_millis(dice.below(20_000)));
