@@ -47,7 +47,7 @@ impl Cause {
                 "what it imports and exports does not fit together; build it anew with the current wharf-sdk"
             }
             Self::TooLarge => {
-                "it starts with more memory, tables or instances than one call may have; make it smaller, or ask the operator to raise the limits under [guest]"
+                "it starts with more memory, tables, globals or instances than one call may have; make it smaller, or ask the operator to raise the limits under [guest]"
             }
         }
     }

@@ -48,6 +48,8 @@ pub struct Runtime {
     /// How many there are when none is taken.
     size: u32,
     pub(super) idle: Arc<IdleLane>,
+    /// What a channel may use of the edge's threads before the others have their turn: a tick of each, one for each processor.
+    pub(super) turn: Duration,
 }
 
 impl Runtime {
@@ -65,7 +67,10 @@ impl Runtime {
         let outbound = Arc::new(Outbound::new(&config.outbound)?);
         let idle = Arc::new(IdleLane::start(config.guest.idle_threads).map_err(wasmtime::Error::from)?);
         let places = tokio::sync::Semaphore::new(slots as usize);
-        Ok(Self { engine, linker, store, outbound, slots: places, size: slots, idle, config })
+        let processors =
+            std::thread::available_parallelism().map_or(1, |count| u32::try_from(count.get()).unwrap_or(1));
+        let turn = config.guest.tick * processors;
+        Ok(Self { engine, linker, store, outbound, slots: places, size: slots, idle, turn, config })
     }
 
     /// What a release may use, with what its operator gave the channel and what the release asks for.

@@ -101,7 +101,7 @@ impl Runtime {
             Ok(entered) => entered,
             Err(fault) => return Ended::unasked(fault),
         };
-        call.lane.turn().take(self.config.guest.tick).await;
+        call.lane.turn().take(self.turn).await;
         let queued = arrived.elapsed();
         let deadline = began + budget.time;
         let mut instance = self.instance(&call, budget, deadline);

@@ -1,10 +1,10 @@
 //! A channel's lane: how fast its calls come, how many are under way, how many wait for that, and that other channels get their
 //! turn in between.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tokio::task::yield_now;
 
 use super::fault::Fault;
@@ -27,14 +27,15 @@ pub struct Lane {
 }
 
 /// What a channel has used of the threads that everybody shares since the others had their turn. Their queue is in the order of
-/// arrival: without it, a channel that gets 500 short calls at once keeps everybody else waiting until the last of them has
+/// arrival: without this, a channel that gets 500 short calls at once keeps everybody else waiting until the last of them has
 /// ended, although none of them uses up its own slice.
 #[derive(Debug, Default)]
 pub(super) struct Turn {
     /// Nanoseconds.
     used: AtomicU64,
-    /// Those that let the others go first, in their order.
-    order: Mutex<()>,
+    /// Whether one of the channel's calls lets the others go first now.
+    gives_way: AtomicBool,
+    others_went: Notify,
 }
 
 impl Turn {
@@ -47,17 +48,31 @@ impl Turn {
         self.used.load(Ordering::Relaxed) >= in_u64(longest.as_nanos())
     }
 
-    /// Lets everybody else go first once the channel has had its turn of the `longest`: what came in meanwhile included, since a
-    /// task that yields is woken after the next look at the sockets.
+    /// Once the channel has had its turn of the `longest`, one call lets everybody else go first, what came in meanwhile included,
+    /// since a task that yields is woken after the next look at the sockets; the channel's other calls wait for that one.
     pub(super) async fn take(&self, longest: Duration) {
-        if !self.is_over(longest) {
-            return;
+        while self.is_over(longest) {
+            let others_went = self.others_went.notified();
+            if self.gives_way.swap(true, Ordering::AcqRel) {
+                // Woken all at once, not one by the other: each then runs on whichever thread is free.
+                others_went.await;
+            } else {
+                let _next = NextTurn(self);
+                yield_now().await;
+                return;
+            }
         }
-        let _order = self.order.lock().await;
-        if self.is_over(longest) {
-            yield_now().await;
-            self.used.store(0, Ordering::Relaxed);
-        }
+    }
+}
+
+/// Begins a channel's next turn when dropped.
+struct NextTurn<'a>(&'a Turn);
+
+impl Drop for NextTurn<'_> {
+    fn drop(&mut self) {
+        self.0.used.store(0, Ordering::Relaxed);
+        self.0.gives_way.store(false, Ordering::Release);
+        self.0.others_went.notify_waiters();
     }
 }
 
@@ -342,7 +357,9 @@ mod tests {
         turn.count(999_999);
         assert!(futures_util::poll!(std::pin::pin!(turn.take(longest))).is_ready(), "it has some of its turn left");
         turn.count(1);
-        assert!(futures_util::poll!(std::pin::pin!(turn.take(longest))).is_pending());
+        // Who gives way and goes away does not keep the next one waiting.
+        assert!(futures_util::poll!(Box::pin(turn.take(longest))).is_pending());
+        assert!(futures_util::poll!(Box::pin(turn.take(longest))).is_ready());
     }
 
     #[test]
