@@ -14,6 +14,7 @@ use wharf_protocol::call::Failure;
 use super::engine::Runtime;
 use super::exports::Function;
 use super::fault::Fault;
+use super::idle;
 use super::lane::{Lane, Place};
 use super::limits::{Budget, Class};
 use super::pace::{Pace, Timed};
@@ -101,7 +102,10 @@ impl Runtime {
             Ok(entered) => entered,
             Err(fault) => return Ended::unasked(fault),
         };
-        call.lane.turn().take(self.turn).await;
+        // A thread of idle priority may not run for long, and the channel's other calls would wait for it.
+        if !idle::is_here() {
+            call.lane.turn().take(self.turn).await;
+        }
         let queued = arrived.elapsed();
         let deadline = began + budget.time;
         let mut instance = self.instance(&call, budget, deadline);
