@@ -16,9 +16,10 @@ use crate::say;
 /// Interleaved, because a machine is not the same from one minute to the next.
 const ROUNDS: usize = 3;
 const ROUND: Duration = Duration::from_secs(8);
-const HEADS: usize = 2000;
-const BODIES: usize = 500;
-const UNREAD: usize = 500;
+/// In each are four slow heads, a slow body, and perhaps an answer that nobody reads.
+const GROUPS: u32 = 500;
+/// As long as it takes to open them one by one.
+const SPREAD: Duration = Duration::from_secs(2);
 /// Each slow caller goes on once a second, spread over so many steps: all at once would be a flood, which is measured elsewhere.
 const STEPS: usize = 100;
 
@@ -52,19 +53,30 @@ impl Slow {
     }
 }
 
-/// Opens all of them, `unread` of them for answers that are not read, then goes on for as long as the round takes; how long
-/// the one lasted that lasted longest.
-fn stall(edge: &str, (unread, large): (usize, &[u8]), over: &AtomicBool) -> anyhow::Result<Duration> {
+/// An attack: with answers that nobody reads or without, all opened within so long.
+#[derive(Clone, Copy)]
+struct Attack {
+    unread: bool,
+    opened: Duration,
+}
+
+/// Opens all of them, then goes on for as long as the round takes; how long the one lasted that lasted longest. `large` is a
+/// request for an answer that is too long to be left in the kernel's buffers.
+fn stall(edge: &str, attack: Attack, large: &[u8], over: &AtomicBool) -> anyhow::Result<Duration> {
+    let head = || Slow::new(edge, b"POST / HTTP/1.1\r\nx: ", b"a", true);
     let body = b"POST /channels/good/inventory_push_v1 HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\n{";
-    let mut slow = Vec::with_capacity(HEADS + BODIES + unread);
-    for _ in 0..HEADS {
-        slow.push(Slow::new(edge, b"POST / HTTP/1.1\r\nx: ", b"a", true)?);
-    }
-    for _ in 0..BODIES {
+    let (mut slow, mut due) = (Vec::new(), Instant::now());
+    for _ in 0..GROUPS {
+        due += attack.opened / GROUPS;
+        #[expect(clippy::disallowed_methods, reason = "slow callers take their time")]
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        for _ in 0..4 {
+            slow.push(head()?);
+        }
         slow.push(Slow::new(edge, body, b" ", true)?);
-    }
-    for _ in 0..unread {
-        slow.push(Slow::new(edge, large, b"\r", false)?);
+        if attack.unread {
+            slow.push(Slow::new(edge, large, b"\r", false)?);
+        }
     }
     let mut slow: Vec<_> = slow.into_iter().enumerate().collect();
     let mut longest = Duration::ZERO;
@@ -85,8 +97,8 @@ fn stall(edge: &str, (unread, large): (usize, &[u8]), over: &AtomicBool) -> anyh
     Ok(longest)
 }
 
-/// What slow callers do to a channel with 200 calls per second: its p50 and p99, as a ratio to those without; first beside
-/// those who send slowly, then beside those who do not read as well, whose calls compute.
+/// What slow callers do to a channel with 200 calls per second: its p50 and p99, as a ratio to those without; beside
+/// those who send slowly, and beside those who do not read as well, whose calls compute; opened one by one, and as fast as it goes.
 pub(crate) fn run(program: &std::path::Path) -> anyhow::Result<()> {
     let files = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: files.maximum, maximum: files.maximum })?;
@@ -97,11 +109,13 @@ pub(crate) fn run(program: &std::path::Path) -> anyhow::Result<()> {
     deploy(&node, "good", "echo", &[])?;
     deploy(&node, "large", "chaos", &["behaviour=huge-answer", "megabytes=1"])?;
     parts.as_ref().map_or(Ok(()), Parts::enter_callers)?;
-    beside(&node, 0)?;
-    beside(&node, UNREAD)
+    for (unread, opened) in [(false, SPREAD), (true, SPREAD), (false, Duration::ZERO), (true, Duration::ZERO)] {
+        beside(&node, Attack { unread, opened })?;
+    }
+    Ok(())
 }
 
-fn beside(node: &Node, unread: usize) -> anyhow::Result<()> {
+fn beside(node: &Node, attack: Attack) -> anyhow::Result<()> {
     let good = Crowd::new(node, "good", "inventory_push", 16, Duration::from_millis(80));
     let large = Crowd::new(node, "large", "inventory_push", 1, Duration::ZERO).head_and_body();
     let (mut quiet, mut beside, mut last) = (Seen::default(), Seen::default(), Duration::ZERO);
@@ -109,7 +123,7 @@ fn beside(node: &Node, unread: usize) -> anyhow::Result<()> {
         quiet = quiet.join(good.call(ROUND));
         let over = AtomicBool::new(false);
         let (seen, lasted) = std::thread::scope(|scope| {
-            let slow = scope.spawn(|| stall(&node.edge, (unread, large.as_bytes()), &over));
+            let slow = scope.spawn(|| stall(&node.edge, attack, large.as_bytes(), &over));
             let seen = good.call(ROUND);
             over.store(true, Relaxed);
             (seen, slow.join())
@@ -118,8 +132,11 @@ fn beside(node: &Node, unread: usize) -> anyhow::Result<()> {
         last = last.max(lasted.map_err(|_| anyhow::anyhow!("a slow caller panicked"))??);
     }
     let compared = compared(quiet, beside)?;
+    let Attack { unread, opened } = attack;
     say::line(&format!(
-        "a channel with 200 calls/s beside {HEADS} slow heads, {BODIES} slow bodies and {unread} answers that nobody reads, each cut off after {last:.1?} at the latest (limit 3s):\n  {compared}"
+        "a channel with 200 calls/s beside {} slow heads, {GROUPS} slow bodies and {} answers that nobody reads, all opened within {opened:?}, each cut off after {last:.1?} at the latest (limit 3s):\n  {compared}",
+        4 * GROUPS,
+        if unread { GROUPS } else { 0 },
     ));
     Ok(())
 }
