@@ -15,7 +15,8 @@ use crate::say;
 
 /// Interleaved, because a machine is not the same from one minute to the next.
 const ROUNDS: usize = 3;
-const ROUND: Duration = Duration::from_secs(8);
+/// Long enough to cut off all: who was turned away may wait idle for the limit, then send a head for the limit.
+const ROUND: Duration = Duration::from_secs(10);
 /// In each are four slow heads, a slow body, and perhaps an answer that nobody reads.
 const GROUPS: u32 = 500;
 /// As long as it takes to open them one by one.
@@ -23,7 +24,7 @@ const SPREAD: Duration = Duration::from_secs(2);
 /// Each slow caller goes on once a second, spread over so many steps: all at once would be a flood, which is measured elsewhere.
 const STEPS: usize = 100;
 
-/// Shorter than a round, so that every slow caller of it is cut off within it.
+/// So short that every slow caller of a round is cut off within it.
 const CONFIG: &str = "[breaker]\nfaults = 0\n[edge]\nconnections-per-address = 4096\nheader-time = \"3s\"\nbody-time = \"3s\"\nwrite-time = \"3s\"\nidle-time = \"3s\"\n";
 
 /// A connection that goes on slowly.
@@ -134,7 +135,7 @@ fn beside(node: &Node, attack: Attack) -> anyhow::Result<()> {
     let compared = compared(quiet, beside)?;
     let Attack { unread, opened } = attack;
     say::line(&format!(
-        "a channel with 200 calls/s beside {} slow heads, {GROUPS} slow bodies and {} answers that nobody reads, all opened within {opened:?}, each cut off after {last:.1?} at the latest (limit 3s):\n  {compared}",
+        "a channel with 200 calls/s beside {} slow heads, {GROUPS} slow bodies and {} answers that nobody reads, all opened within {opened:?}, each cut off after {last:.1?} at the latest (limit 3s for each thing that it makes wait for):\n  {compared}",
         4 * GROUPS,
         if unread { GROUPS } else { 0 },
     ));
