@@ -125,7 +125,7 @@ mod tests {
 
     #[tokio::test]
     async fn waiting_uses_no_processor_time_and_computing_does() {
-        let pace = Arc::new(Pace::default());
+        let (pace, turn) = (Arc::new(Pace::default()), Turn::default());
         let work = std::pin::pin!(async {
             tokio::time::sleep(Duration::from_millis(300)).await;
             let until = Instant::now() + Duration::from_millis(5);
@@ -134,7 +134,9 @@ mod tests {
             }
             pace.used_now()
         });
-        let seen = Timed::new(work, &pace, &Turn::default()).await;
+        let seen = Timed::new(work, &pace, &turn).await;
+        let mut next = std::pin::pin!(turn.take(Duration::from_millis(5)));
+        assert!(futures_util::poll!(next.as_mut()).is_pending(), "its channel has had its turn");
         assert!(seen >= Duration::from_millis(5) && pace.used() >= seen, "{seen:?} of {:?}", pace.used());
         assert!(pace.used() < Duration::from_millis(300), "{:?}", pace.used());
         pace.restart(Duration::from_millis(1));
