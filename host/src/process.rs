@@ -34,6 +34,7 @@ pub struct Restricted {
 /// The system refuses.
 pub fn restrict(dumpable: bool, connections: usize) -> Result<Restricted, ProcessError> {
     forbid_privileges()?;
+    forbid_huge_pages();
     if !dumpable {
         forbid_core_files()?;
     }
@@ -78,6 +79,16 @@ pub fn forbid_privileges() -> Result<(), ProcessError> {
     #[cfg(target_os = "linux")]
     rustix::thread::set_no_new_privs(true).map_err(failed("give up new privileges"))?;
     Ok(())
+}
+
+/// The allocator asks for pages of 2 MiB, and the kernel clears one at its first touch, in which nothing interrupts it. Measured
+/// beside 500 answers of 1 MiB that nobody reads: the p99 of another channel is 35 ms with them, 25 ms without; beside 2,500
+/// connections that send slowly, 3.8 ms and 2.2 ms.
+fn forbid_huge_pages() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::thread::disable_transparent_huge_pages(true) {
+        tracing::warn!(%error, "cannot do without huge pages: the slowest calls may be slower");
+    }
 }
 
 fn forbid_core_files() -> Result<(), ProcessError> {
