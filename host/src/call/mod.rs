@@ -7,6 +7,7 @@ pub mod notification;
 pub mod same;
 pub mod sdk;
 
+use std::cell::RefCell;
 use std::future::Future;
 use std::pin::Pin;
 
@@ -111,11 +112,27 @@ fn encode<A: Serialize + Check>(ended: Ended<A>) -> Result<Vec<u8>, Failed> {
     written(&answer, bound)
 }
 
+/// The largest buffer that a thread keeps for the next answer.
+const KEPT: usize = 2 << 20;
+
+thread_local! {
+    /// Where this thread writes an answer before it gets memory of its own size: in a buffer that grows while it is written, an
+    /// answer of 1 MiB touches four times its size, and all of that the kernel must clear.
+    static WRITTEN: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
 fn written(answer: &impl Serialize, bound: Bound) -> Result<Vec<u8>, Failed> {
     let failed = |fault| Failed::guest(fault, bound.sent);
-    let written = serde_json::to_vec(answer).map_err(|error| failed(Fault::Host(error.to_string())))?;
-    if written.len() > bound.most {
-        return Err(failed(Fault::AnswerTooLarge { limit: bound.most }));
-    }
-    Ok(written)
+    WRITTEN.with_borrow_mut(|written| {
+        // First of all: what a panic left there is somebody else's answer.
+        written.clear();
+        let answer = match serde_json::to_writer(&mut *written, answer) {
+            Err(error) => Err(failed(Fault::Host(error.to_string()))),
+            Ok(()) if written.len() > bound.most => Err(failed(Fault::AnswerTooLarge { limit: bound.most })),
+            Ok(()) => Ok(written.clone()),
+        };
+        written.clear();
+        written.shrink_to(KEPT);
+        answer
+    })
 }
