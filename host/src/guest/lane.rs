@@ -1,14 +1,22 @@
 //! A channel's lane: how fast its calls come, how many are under way, how many wait for that, and that other channels get their
 //! turn in between.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+mod queue;
+mod rate;
+mod turn;
+
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Notify, Semaphore, SemaphorePermit};
-use tokio::task::yield_now;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::fault::Fault;
 use super::limits::Limits;
+use queue::Queue;
+use rate::Rate;
+use turn::Turn;
+
+pub(super) use turn::Behind;
 
 /// The places of a channel. They outlive its releases, so that a swap does not lift a limit.
 #[derive(Debug)]
@@ -18,74 +26,10 @@ pub struct Lane {
     size: AtomicU32,
     /// Places that were taken away while somebody was in them.
     owed: AtomicUsize,
-    waiting: AtomicU32,
-    queue: AtomicU32,
-    queue_wait_us: AtomicU64,
-    pace: Pace,
+    queue: Queue,
+    rate: Rate,
     turn: Turn,
     turned_away: AtomicU64,
-}
-
-/// What a channel has used of the threads that everybody shares since the others had their turn. Their queue is in the order of
-/// arrival: without this, a channel that gets 500 short calls at once keeps everybody else waiting until the last of them has
-/// ended, although none of them uses up its own slice.
-#[derive(Debug, Default)]
-pub(super) struct Turn {
-    /// Nanoseconds.
-    used: AtomicU64,
-    /// Whether one of the channel's calls lets the others go first now.
-    gives_way: AtomicBool,
-    others_went: Notify,
-}
-
-impl Turn {
-    /// Counts processor time on a thread that everybody shares.
-    pub(super) fn count(&self, nanos: u64) {
-        self.used.fetch_add(nanos, Ordering::Relaxed);
-    }
-
-    fn is_over(&self, longest: Duration) -> bool {
-        self.used.load(Ordering::Relaxed) >= in_u64(longest.as_nanos())
-    }
-
-    /// Once the channel has had its turn of the `longest`, one call lets everybody else go first, what came in meanwhile included,
-    /// since a task that yields is woken after the next look at the sockets; the channel's other calls wait for that one.
-    pub(super) async fn take(&self, longest: Duration) {
-        while self.is_over(longest) {
-            let others_went = self.others_went.notified();
-            if self.gives_way.swap(true, Ordering::AcqRel) {
-                // Woken all at once, not one by the other: each then runs on whichever thread is free.
-                others_went.await;
-            } else {
-                let _next = NextTurn(self);
-                yield_now().await;
-                return;
-            }
-        }
-    }
-}
-
-/// Begins a channel's next turn when dropped.
-struct NextTurn<'a>(&'a Turn);
-
-impl Drop for NextTurn<'_> {
-    fn drop(&mut self) {
-        self.0.used.store(0, Ordering::Relaxed);
-        self.0.gives_way.store(false, Ordering::Release);
-        self.0.others_went.notify_waiters();
-    }
-}
-
-/// The rate, as the generic cell rate algorithm has it: one number, the time at which the channel has used up what it may.
-#[derive(Debug)]
-struct Pace {
-    since: Instant,
-    /// Nanoseconds since `since`.
-    used_until: AtomicU64,
-    /// Nanoseconds that one call takes of the rate.
-    each: AtomicU64,
-    /// Nanoseconds by which `used_until` may be ahead of the clock.
-    ahead: AtomicU64,
 }
 
 /// A place that is taken.
@@ -114,15 +58,8 @@ impl Lane {
             places: Semaphore::new(0),
             size: AtomicU32::new(0),
             owed: AtomicUsize::new(0),
-            waiting: AtomicU32::new(0),
-            queue: AtomicU32::new(0),
-            queue_wait_us: AtomicU64::new(0),
-            pace: Pace {
-                since: Instant::now(),
-                used_until: AtomicU64::new(0),
-                each: AtomicU64::new(0),
-                ahead: AtomicU64::new(0),
-            },
+            queue: Queue::new(),
+            rate: Rate::new(),
             turn: Turn::default(),
             turned_away: AtomicU64::new(0),
         };
@@ -143,11 +80,8 @@ impl Lane {
         }
         let fewer = fewer as usize;
         self.owed.fetch_add(fewer - self.places.forget_permits(fewer), Ordering::AcqRel);
-        self.queue.store(limits.queue, Ordering::Relaxed);
-        self.queue_wait_us.store(in_u64(limits.queue_wait.as_micros()), Ordering::Relaxed);
-        let each = 1_000_000_000 / u64::from(limits.rate.max(1));
-        self.pace.each.store(each, Ordering::Relaxed);
-        self.pace.ahead.store(each.saturating_mul(u64::from(limits.burst.max(1))), Ordering::Relaxed);
+        self.queue.set(limits);
+        self.rate.set(limits);
     }
 
     /// How many places are free.
@@ -162,7 +96,7 @@ impl Lane {
 
     /// Calls that wait for a place now.
     pub fn waiting(&self) -> u32 {
-        self.waiting.load(Ordering::Relaxed)
+        self.queue.waiting()
     }
 
     /// Calls that were turned away so far: too fast, the queue full, waited in vain, or too many notifications kept.
@@ -175,17 +109,12 @@ impl Lane {
         self.turned_away.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How the channel shares the threads with the others.
-    pub(super) fn turn(&self) -> &Turn {
-        &self.turn
-    }
-
     /// Counts a call against the channel's rate.
     ///
     /// # Errors
     /// [`Fault::Rate`] with the seconds until one is allowed again.
     pub fn count(&self) -> Result<(), Fault> {
-        self.pace.count(self.pace.since.elapsed()).map_err(|wait| {
+        self.rate.count(Instant::now()).map_err(|wait| {
             self.turned_away.fetch_add(1, Ordering::Relaxed);
             Fault::Rate(u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1))
         })
@@ -224,9 +153,9 @@ impl Lane {
         slots: &'a Semaphore,
         deadline: Instant,
     ) -> Result<(Place<'a>, SemaphorePermit<'a>), Fault> {
-        let _waiting = Waiting::join(self)?;
-        let wait = Duration::from_micros(self.queue_wait_us.load(Ordering::Relaxed));
-        self.take(slots, deadline.min(Instant::now() + wait)).await
+        let waiting = self.queue.join(Instant::now())?;
+        let entered = self.take(slots, deadline.min(waiting.until)).await;
+        entered.inspect_err(|_| waiting.was_in_vain(Instant::now()))
     }
 
     async fn take<'a>(
@@ -242,47 +171,14 @@ impl Lane {
     }
 }
 
-/// Somebody in the queue.
-struct Waiting<'a>(&'a Lane);
-
-impl<'a> Waiting<'a> {
-    fn join(lane: &'a Lane) -> Result<Self, Fault> {
-        let room = |waiting: u32| (waiting < lane.queue.load(Ordering::Relaxed)).then_some(waiting + 1);
-        match lane.waiting.fetch_update(Ordering::AcqRel, Ordering::Relaxed, room) {
-            Ok(_) => Ok(Self(lane)),
-            Err(_) => Err(Fault::Busy("call.queue")),
-        }
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
-impl Pace {
-    /// Takes one call's time of the rate, or says how long it is until it may.
-    fn count(&self, now: Duration) -> Result<(), Duration> {
-        let (each, ahead) = (self.each.load(Ordering::Relaxed), self.ahead.load(Ordering::Relaxed));
-        let now = in_u64(now.as_nanos());
-        let next = |used_until: u64| {
-            let next = used_until.max(now) + each;
-            (next <= now.saturating_add(ahead)).then_some(next)
-        };
-        match self.used_until.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next) {
-            Ok(_) => Ok(()),
-            Err(used_until) => Err(Duration::from_nanos((used_until + each).saturating_sub(now + ahead))),
-        }
-    }
-}
-
 fn in_u64(value: u128) -> u64 {
     u64::try_from(value).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::config::Config;
     use crate::store::LimitOverrides;
@@ -326,6 +222,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn new_calls_join_those_with_idle_priority_when_most_places_are_taken() {
+        let (lane, slots) = (Arc::new(Lane::new(&limits(4, 0, 0))), Semaphore::new(8));
+        let mut inside = Vec::new();
+        for _ in 0..3 {
+            inside.push(lane.enter(&slots, soon()).await.unwrap());
+        }
+        assert!(!lane.is_behind());
+        let behind = Behind::new(&lane);
+        assert!(lane.is_behind());
+        inside.pop();
+        assert!(!lane.is_behind(), "half of the places are free");
+        inside.push(lane.enter(&slots, soon()).await.unwrap());
+        drop(behind);
+        assert!(!lane.is_behind());
+    }
+
+    #[tokio::test]
     async fn places_taken_away_go_when_those_in_them_go() {
         let (lane, slots) = (Lane::new(&limits(4, 0, 0)), Semaphore::new(8));
         let mut inside = Vec::new();
@@ -339,42 +252,5 @@ mod tests {
         assert_eq!(lane.free(), 1);
         drop(inside);
         assert_eq!(lane.free(), 2);
-    }
-
-    #[tokio::test]
-    async fn a_channel_that_has_had_its_turn_lets_everybody_else_go_first_and_keeps_its_own_order() {
-        let (turn, longest) = (Turn::default(), Duration::from_millis(1));
-        let order = std::cell::RefCell::new(Vec::new());
-        let busy = async |name| {
-            turn.take(longest).await;
-            order.borrow_mut().push(name);
-            turn.count(1_000_000);
-        };
-        let other = async || order.borrow_mut().push("other");
-        tokio::join!(busy("first"), busy("second"), busy("third"), other());
-        assert_eq!(*order.borrow(), ["first", "other", "second", "third"]);
-        turn.take(longest).await;
-        turn.count(999_999);
-        assert!(futures_util::poll!(std::pin::pin!(turn.take(longest))).is_ready(), "it has some of its turn left");
-        turn.count(1);
-        // Who gives way and goes away does not keep the next one waiting.
-        assert!(futures_util::poll!(Box::pin(turn.take(longest))).is_pending());
-        assert!(futures_util::poll!(Box::pin(turn.take(longest))).is_ready());
-    }
-
-    #[test]
-    fn the_rate_lets_a_burst_through_and_then_one_at_a_time() {
-        let pace = Pace {
-            since: Instant::now(),
-            used_until: AtomicU64::new(0),
-            each: AtomicU64::new(100_000_000),
-            ahead: AtomicU64::new(300_000_000),
-        };
-        let at = Duration::from_millis;
-        assert_eq!((0..5).filter(|_| pace.count(at(0)).is_ok()).count(), 3);
-        assert_eq!(pace.count(at(50)), Err(at(50)));
-        assert_eq!(pace.count(at(100)), Ok(()));
-        assert_eq!(pace.count(at(100)), Err(at(100)));
-        assert_eq!((0..20).filter(|_| pace.count(at(5000)).is_ok()).count(), 3);
     }
 }

@@ -3,11 +3,12 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use super::idle;
-use super::lane::Turn;
+use super::lane::Lane;
 
 /// What one poll counts for at most on a thread that everybody shares. A guest yields at every tick, and the longest copy that
 /// nothing interrupts takes 15 ms: whatever took longer, the kernel had given the processor to somebody else, and a call must not
@@ -25,6 +26,8 @@ pub struct Pace {
     burns: AtomicBool,
     /// Nanoseconds that one poll counts for at most on a thread that everybody shares.
     longest: AtomicU64,
+    /// The channel whose turn it counts for, once that is known.
+    lane: OnceLock<Arc<Lane>>,
 }
 
 impl Default for Pace {
@@ -35,6 +38,7 @@ impl Default for Pace {
             since: AtomicU64::new(0),
             burns: AtomicBool::new(false),
             longest: AtomicU64::new(nanos(LONGEST_POLL)),
+            lane: OnceLock::new(),
         }
     }
 }
@@ -56,15 +60,26 @@ impl Pace {
         if idle::is_here() { took } else { took.min(Duration::from_nanos(self.longest.load(Ordering::Relaxed))) }
     }
 
+    /// Says whose turn it counts for.
+    pub(super) fn counts_for(&self, lane: &Arc<Lane>) {
+        self.lane.get_or_init(|| Arc::clone(lane));
+    }
+
     /// Begins another call, on an engine with this tick.
     pub(super) fn restart(&self, tick: Duration) {
         self.longest.store(nanos(LONGEST_POLL.max(tick * 2)), Ordering::Relaxed);
         self.used.store(0, Ordering::Relaxed);
     }
 
-    /// Says that the call has used what it may of the threads that everybody shares.
+    /// Says that the call goes on with idle priority: it has used what it may of the threads that everybody shares, or others of its
+    /// channel have.
     pub(super) fn burn(&self) {
         self.burns.store(true, Ordering::Relaxed);
+    }
+
+    /// The lane of the channel whose call it is.
+    pub(super) fn lane(&self) -> Option<&Arc<Lane>> {
+        self.lane.get()
     }
 
     pub(super) fn burns(&self) -> bool {
@@ -92,13 +107,12 @@ fn nanos(time: Duration) -> u64 {
 pub(super) struct Timed<'a, F> {
     work: F,
     pace: &'a Pace,
-    turn: &'a Turn,
 }
 
 impl<'a, F: Future + Unpin> Timed<'a, F> {
-    /// Counts for the call's pace, and for its channel's turn.
-    pub(super) fn new(work: F, pace: &'a Pace, turn: &'a Turn) -> Self {
-        Self { work, pace, turn }
+    /// Counts for the call's pace.
+    pub(super) fn new(work: F, pace: &'a Pace) -> Self {
+        Self { work, pace }
     }
 }
 
@@ -110,22 +124,17 @@ impl<F: Future + Unpin> Future for Timed<'_, F> {
         let polled = Pin::new(&mut self.work).poll(cx);
         let used = nanos(self.pace.under_way());
         self.pace.used.fetch_add(used, Ordering::Relaxed);
-        if !idle::is_here() {
-            self.turn.count(used);
-        }
         polled
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
 
     #[tokio::test]
     async fn waiting_uses_no_processor_time_and_computing_does() {
-        let (pace, turn) = (Arc::new(Pace::default()), Turn::default());
+        let pace = Arc::new(Pace::default());
         let work = std::pin::pin!(async {
             tokio::time::sleep(Duration::from_millis(300)).await;
             let until = Instant::now() + Duration::from_millis(5);
@@ -134,9 +143,7 @@ mod tests {
             }
             pace.used_now()
         });
-        let seen = Timed::new(work, &pace, &turn).await;
-        let mut next = std::pin::pin!(turn.take(Duration::from_millis(5)));
-        assert!(futures_util::poll!(next.as_mut()).is_pending(), "its channel has had its turn");
+        let seen = Timed::new(work, &pace).await;
         assert!(seen >= Duration::from_millis(5) && pace.used() >= seen, "{seen:?} of {:?}", pace.used());
         assert!(pace.used() < Duration::from_millis(300), "{:?}", pace.used());
         pace.restart(Duration::from_millis(1));
@@ -153,7 +160,7 @@ mod tests {
             }
             pace.used_now()
         });
-        let seen = Timed::new(work, &pace, &Turn::default()).await;
+        let seen = Timed::new(work, &pace).await;
         assert_eq!((seen, pace.used()), (LONGEST_POLL, LONGEST_POLL));
     }
 }

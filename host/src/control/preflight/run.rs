@@ -68,7 +68,7 @@ struct Series {
     pace: Arc<Pace>,
     /// When the cases must be done.
     until: Instant,
-    lane: Lane,
+    lane: Arc<Lane>,
     never: CancellationToken,
     stopped: bool,
     report: Preflight,
@@ -81,7 +81,7 @@ impl Series {
         let environment = Environment { effects: Effects::Scratch(Arc::clone(&scratch)), ..environment };
         Self {
             until: began + config.preflight.time,
-            lane: Lane::new(&environment.limits),
+            lane: Arc::new(Lane::new(&environment.limits)),
             config,
             notification,
             runtime,

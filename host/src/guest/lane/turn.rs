@@ -1,0 +1,130 @@
+//! A channel's turn on the threads that everybody shares.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::task::yield_now;
+
+use super::{Lane, in_u64};
+
+/// What a channel has used of the threads that everybody shares since the others had their turn. Their queue is in the order of
+/// arrival: without this, a channel that gets 500 short calls at once keeps everybody else waiting until the last of them has
+/// ended, although none of them uses up its own slice.
+#[derive(Debug, Default)]
+pub(super) struct Turn {
+    /// Nanoseconds.
+    used: AtomicU64,
+    /// Whether one of the channel's calls lets the others go first now.
+    gives_way: AtomicBool,
+    others_went: Notify,
+    /// Calls of the channel with idle priority that wait for a processor.
+    behind: AtomicU32,
+}
+
+impl Turn {
+    /// Counts time on a thread that everybody shares.
+    fn count(&self, time: Duration) {
+        self.used.fetch_add(in_u64(time.as_nanos()), Ordering::Relaxed);
+    }
+
+    fn is_over(&self, longest: Duration) -> bool {
+        self.used.load(Ordering::Relaxed) >= in_u64(longest.as_nanos())
+    }
+
+    /// Once the channel has had its turn of the `longest`, one call lets everybody else go first, what came in meanwhile included,
+    /// since a task that yields is woken after the next look at the sockets; the channel's other calls wait for that one.
+    async fn take(&self, longest: Duration) {
+        while self.is_over(longest) {
+            let others_went = self.others_went.notified();
+            if self.gives_way.swap(true, Ordering::AcqRel) {
+                // Woken all at once, not one by the other: each then runs on whichever thread is free.
+                others_went.await;
+            } else {
+                let _next = NextTurn(self);
+                yield_now().await;
+                return;
+            }
+        }
+    }
+}
+
+/// Begins a channel's next turn when dropped.
+struct NextTurn<'a>(&'a Turn);
+
+impl Drop for NextTurn<'_> {
+    fn drop(&mut self) {
+        self.0.used.store(0, Ordering::Relaxed);
+        self.0.gives_way.store(false, Ordering::Release);
+        self.0.others_went.notify_waiters();
+    }
+}
+
+impl Lane {
+    /// Waits until it is the channel's turn on the threads that everybody shares: once it has had the `longest` of them, all others
+    /// go first.
+    pub(in crate::guest) async fn take_turn(&self, longest: Duration) {
+        self.turn.take(longest).await;
+    }
+
+    /// Counts what a call of the channel used of them.
+    pub(in crate::guest) fn count_turn(&self, time: Duration) {
+        self.turn.count(time);
+    }
+
+    /// Whether a new call had better begin with idle priority: others of the channel wait for a processor there, and most of the
+    /// channel's places are taken. Begun before them, new calls would keep the processors busy that those behind wait for; when
+    /// all take about a slice, for seconds.
+    pub(in crate::guest) fn is_behind(&self) -> bool {
+        self.has_some_behind() && self.free() < self.size() as usize / 2
+    }
+
+    /// Whether calls of the channel with idle priority wait for a processor.
+    pub(in crate::guest) fn has_some_behind(&self) -> bool {
+        self.turn.behind.load(Ordering::Relaxed) > 0
+    }
+}
+
+/// A call with idle priority that waits for a processor, for as long as this is kept.
+#[derive(Debug)]
+pub(in crate::guest) struct Behind(Arc<Lane>);
+
+impl Behind {
+    pub(in crate::guest) fn new(lane: &Arc<Lane>) -> Self {
+        lane.turn.behind.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(lane))
+    }
+}
+
+impl Drop for Behind {
+    fn drop(&mut self) {
+        self.0.turn.behind.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_channel_that_has_had_its_turn_lets_everybody_else_go_first_and_keeps_its_own_order() {
+        let (turn, longest) = (Turn::default(), Duration::from_millis(1));
+        let order = std::cell::RefCell::new(Vec::new());
+        let busy = async |name| {
+            turn.take(longest).await;
+            order.borrow_mut().push(name);
+            turn.count(longest);
+        };
+        let other = async || order.borrow_mut().push("other");
+        tokio::join!(busy("first"), busy("second"), busy("third"), other());
+        assert_eq!(*order.borrow(), ["first", "other", "second", "third"]);
+        turn.take(longest).await;
+        turn.count(Duration::from_nanos(999_999));
+        assert!(futures_util::poll!(std::pin::pin!(turn.take(longest))).is_ready(), "it has some of its turn left");
+        turn.count(Duration::from_nanos(1));
+        // Who gives way and goes away does not keep the next one waiting.
+        assert!(futures_util::poll!(Box::pin(turn.take(longest))).is_pending());
+        assert!(futures_util::poll!(Box::pin(turn.take(longest))).is_ready());
+    }
+}
