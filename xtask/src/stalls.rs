@@ -17,7 +17,7 @@ use crate::say;
 const ROUNDS: usize = 3;
 /// Long enough to cut off all: who was turned away may wait idle for the limit, then send a head for the limit.
 const ROUND: Duration = Duration::from_secs(10);
-/// In each are four slow heads, a slow body, and perhaps an answer that nobody reads.
+/// In each are four slow heads, a slow body, and perhaps a large answer.
 const GROUPS: u32 = 500;
 /// As long as it takes to open them one by one.
 const SPREAD: Duration = Duration::from_secs(2);
@@ -54,11 +54,31 @@ impl Slow {
     }
 }
 
-/// An attack: with answers that nobody reads or without, all opened within so long.
+/// What becomes of the large answers that are asked for beside.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Large {
+    /// None is asked for.
+    None,
+    /// They are read: what is left is what they cost to compute.
+    Read,
+    /// Nobody reads them.
+    Unread,
+}
+
+/// An attack, all of it opened within so long.
 #[derive(Clone, Copy)]
 struct Attack {
-    unread: bool,
+    large: Large,
     opened: Duration,
+}
+
+/// Asks, and reads all that comes until the node closes the connection, as it does with one that is idle.
+fn read(edge: &str, request: &[u8]) -> std::io::Result<()> {
+    let mut socket = TcpStream::connect(edge)?;
+    socket.write_all(request)?;
+    let mut piece = vec![0; 1 << 16];
+    while socket.read(&mut piece)? > 0 {}
+    Ok(())
 }
 
 /// Opens all of them, then goes on for as long as the round takes; how long the one lasted that lasted longest. `large` is a
@@ -75,8 +95,13 @@ fn stall(edge: &str, attack: Attack, large: &[u8], over: &AtomicBool) -> anyhow:
             slow.push(head()?);
         }
         slow.push(Slow::new(edge, body, b" ", true)?);
-        if attack.unread {
-            slow.push(Slow::new(edge, large, b"\r", false)?);
+        match attack.large {
+            Large::None => {}
+            Large::Read => {
+                let (edge, large) = (edge.to_owned(), large.to_vec());
+                std::thread::spawn(move || read(&edge, &large));
+            }
+            Large::Unread => slow.push(Slow::new(edge, large, b"\r", false)?),
         }
     }
     let mut slow: Vec<_> = slow.into_iter().enumerate().collect();
@@ -98,8 +123,8 @@ fn stall(edge: &str, attack: Attack, large: &[u8], over: &AtomicBool) -> anyhow:
     Ok(longest)
 }
 
-/// What slow callers do to a channel with 200 calls per second: its p50 and p99, as a ratio to those without; beside
-/// those who send slowly, and beside those who do not read as well, whose calls compute; opened one by one, and as fast as it goes.
+/// What slow callers do to a channel with 200 calls per second: its p50 and p99, as a ratio to those without; beside those who
+/// send slowly, and beside large answers as well, which are read or not; opened one by one, and as fast as it goes.
 pub(crate) fn run(program: &std::path::Path) -> anyhow::Result<()> {
     let files = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: files.maximum, maximum: files.maximum })?;
@@ -110,8 +135,10 @@ pub(crate) fn run(program: &std::path::Path) -> anyhow::Result<()> {
     deploy(&node, "good", "echo", &[])?;
     deploy(&node, "large", "chaos", &["behaviour=huge-answer", "megabytes=1"])?;
     parts.as_ref().map_or(Ok(()), Parts::enter_callers)?;
-    for (unread, opened) in [(false, SPREAD), (true, SPREAD), (false, Duration::ZERO), (true, Duration::ZERO)] {
-        beside(&node, Attack { unread, opened })?;
+    for opened in [SPREAD, Duration::ZERO] {
+        for large in [Large::None, Large::Read, Large::Unread] {
+            beside(&node, Attack { large, opened })?;
+        }
     }
     Ok(())
 }
@@ -133,11 +160,15 @@ fn beside(node: &Node, attack: Attack) -> anyhow::Result<()> {
         last = last.max(lasted.map_err(|_| anyhow::anyhow!("a slow caller panicked"))??);
     }
     let compared = compared(quiet, beside)?;
-    let Attack { unread, opened } = attack;
+    let Attack { large, opened } = attack;
+    let large = match large {
+        Large::None => "no large answers".to_owned(),
+        Large::Read => format!("{GROUPS} answers of 1 MiB that are read"),
+        Large::Unread => format!("{GROUPS} answers of 1 MiB that nobody reads"),
+    };
     say::line(&format!(
-        "a channel with 200 calls/s beside {} slow heads, {GROUPS} slow bodies and {} answers that nobody reads, all opened within {opened:?}, each cut off after {last:.1?} at the latest (limit 3s for each thing that it makes wait for):\n  {compared}",
+        "a channel with 200 calls/s beside {} slow heads, {GROUPS} slow bodies and {large}, all opened within {opened:?}, each slow one cut off after {last:.1?} at the latest (limit 3s for each thing that it makes wait for):\n  {compared}",
         4 * GROUPS,
-        if unread { GROUPS } else { 0 },
     ));
     Ok(())
 }
