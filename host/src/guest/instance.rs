@@ -96,13 +96,14 @@ impl Runtime {
         let Some(index) = plugin.exports.index::<F>() else {
             return Ended::unasked(Fault::NotImplemented(F::NAME));
         };
-        call.pace.counts_for(call.lane);
         let budget = call.budget();
         let arrived = Instant::now();
         let (_place, began) = match self.enter(&call, budget).await {
             Ok(entered) => entered,
             Err(fault) => return Ended::unasked(fault),
         };
+        // Not before: to turn away a flood of a channel's calls must not use up the turns of those that are let in.
+        call.pace.counts_for(call.lane);
         self.begin(&call).await;
         let queued = arrived.elapsed();
         let deadline = began + budget.time;
