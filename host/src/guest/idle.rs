@@ -19,13 +19,10 @@ use thread_priority::{NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedule
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::{JoinHandle, yield_now};
 
-use super::lane::{Behind, Lane};
 use super::pace::Pace;
 
 thread_local! {
     static HERE: Cell<bool> = const { Cell::new(false) };
-    /// Whether the work that was polled last gave way, and does not wait for anything but a processor.
-    static GAVE_WAY: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Whether this thread is one of the lane.
@@ -41,7 +38,6 @@ pub(super) async fn give_way() {
     if is_here() {
         // To the back of the queue. Who yields in tokio's own way is woken only when nothing new has come, or at the next look at the
         // sockets: beside callers that call again at once, calls that needed one tick more were overtaken for seconds.
-        GAVE_WAY.set(true);
         let mut went = false;
         poll_fn(|cx| {
             if std::mem::replace(&mut went, true) {
@@ -128,35 +124,6 @@ impl Panicked {
 
 type Work<T> = Pin<Box<dyn Future<Output = Result<T, Panicked>> + Send>>;
 
-/// Work with idle priority, counted for its channel while it waits for a processor.
-struct Late<T> {
-    work: Work<T>,
-    lane: Option<Arc<Lane>>,
-    behind: Option<Behind>,
-}
-
-impl<T> Late<T> {
-    fn new(work: Work<T>, lane: Option<&Arc<Lane>>) -> Self {
-        Self { work, lane: lane.cloned(), behind: lane.map(Behind::new) }
-    }
-}
-
-impl<T> Future for Late<T> {
-    type Output = Result<T, Panicked>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        GAVE_WAY.set(false);
-        let polled = self.work.as_mut().poll(cx);
-        let waits_for_a_processor = polled.is_pending() && GAVE_WAY.get();
-        if !waits_for_a_processor {
-            self.behind = None;
-        } else if self.behind.is_none() {
-            self.behind = self.lane.as_ref().map(Behind::new);
-        }
-        polled
-    }
-}
-
 enum Stage<T> {
     Here(Work<T>),
     Moved(JoinHandle<Result<T, Panicked>>),
@@ -186,7 +153,7 @@ impl<T: Send + 'static> Carried<T> {
     fn burnt(&mut self) -> bool {
         let Some(handle) = self.lane.handle().filter(|_| self.pace.burns() && !is_here()) else { return false };
         if let Stage::Here(work) = std::mem::replace(&mut self.stage, Stage::Over) {
-            self.stage = Stage::Moved(handle.spawn(Late::new(work, self.pace.lane())));
+            self.stage = Stage::Moved(handle.spawn(work));
         }
         true
     }
@@ -242,14 +209,12 @@ impl<T: Send + 'static> Drop for Carried<T> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+    use std::sync::atomic::{AtomicU32, Ordering};
     use std::time::Duration;
-
-    use tokio::sync::Notify;
 
     use super::*;
     use crate::config::Config;
-    use crate::guest::Limits;
+    use crate::guest::{Lane, Limits};
     use crate::store::LimitOverrides;
 
     fn carried<T: Send + 'static>(
@@ -324,41 +289,23 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn work_counts_for_its_channels_turn_until_it_moves_and_is_behind_while_it_then_computes() {
+    async fn all_that_work_takes_of_a_shared_thread_counts_for_its_channels_turn() {
         let none = LimitOverrides::default();
         let channel = Arc::new(Lane::new(&Limits::of(&Config::default(), 8, &none, &none)));
         let turn = Duration::from_millis(3);
-        let (computes, goes_on) = (Arc::new(AtomicBool::new(true)), Arc::new(Notify::new()));
-        let (computing, going_on) = (Arc::clone(&computes), Arc::clone(&goes_on));
-        let (mut work, pace) = carried(
+        let (work, pace) = carried(
             async move {
                 let until = Instant::now() + turn;
                 while Instant::now() < until {
                     std::hint::black_box(0);
                 }
-                yield_now().await;
-                while computing.load(Ordering::SeqCst) {
-                    give_way().await;
-                }
-                going_on.notified().await;
             },
-            Abandoned::Finished,
+            Abandoned::Dropped,
         );
+        assert!(futures_util::poll!(Box::pin(channel.take_turn(turn))).is_ready());
         pace.counts_for(&channel);
-        assert!(futures_util::poll!(&mut work).is_pending());
-        assert!(futures_util::poll!(Box::pin(channel.take_turn(turn))).is_pending(), "it was the channel's turn");
-        assert!(!channel.has_some_behind());
-        pace.burn();
-        assert!(futures_util::poll!(&mut work).is_pending());
-        assert!(channel.has_some_behind());
-        computes.store(false, Ordering::SeqCst);
-        let until = Instant::now() + Duration::from_secs(10);
-        while channel.has_some_behind() {
-            assert!(Instant::now() < until, "what waits for something else is not behind");
-            yield_now().await;
-        }
-        goes_on.notify_one();
-        assert_eq!(tokio::time::timeout(Duration::from_secs(10), work).await.unwrap(), Ok(()));
+        assert_eq!(work.await, Ok(()));
+        assert!(futures_util::poll!(Box::pin(channel.take_turn(turn))).is_pending());
     }
 
     #[tokio::test]

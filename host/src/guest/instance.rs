@@ -104,7 +104,10 @@ impl Runtime {
         };
         // Not before: to turn away a flood of a channel's calls must not use up the turns of those that are let in.
         call.pace.counts_for(call.lane);
-        self.begin(&call).await;
+        // A thread of idle priority may not run for long, and the channel's other calls would wait for it.
+        if !idle::is_here() {
+            call.lane.take_turn(self.turn).await;
+        }
         let queued = arrived.elapsed();
         let deadline = began + budget.time;
         let mut instance = self.instance(&call, budget, deadline);
@@ -167,18 +170,6 @@ impl Runtime {
         }
         let entered = call.lane.enter_patiently(&self.slots, SLOT_WAIT).await?;
         Ok((entered, Instant::now()))
-    }
-
-    /// Lets others go first, if the channel has had its turn.
-    async fn begin(&self, call: &Call<'_>) {
-        if idle::is_here() {
-            // Such a thread may not run for long, and the channel's other calls would wait for it.
-        } else if call.lane.is_behind() {
-            call.pace.burn();
-            idle::give_way().await;
-        } else {
-            call.lane.take_turn(self.turn).await;
-        }
     }
 
     /// Lets others go first once more. Who has computed for long has much to say, and to write it is another piece of work, which

@@ -16,8 +16,6 @@ use queue::Queue;
 use rate::Rate;
 use turn::Turn;
 
-pub(super) use turn::Behind;
-
 /// The places of a channel. They outlive its releases, so that a swap does not lift a limit.
 #[derive(Debug)]
 pub struct Lane {
@@ -177,8 +175,6 @@ fn in_u64(value: u128) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::config::Config;
     use crate::store::LimitOverrides;
@@ -219,23 +215,6 @@ mod tests {
         assert_eq!(other.enter(&slots, soon()).await.unwrap_err(), Fault::Busy("guest.instances"));
         drop(first);
         assert_eq!((other.free(), lane.free(), slots.available_permits()), (1, 1, 1));
-    }
-
-    #[tokio::test]
-    async fn new_calls_join_those_with_idle_priority_when_most_places_are_taken() {
-        let (lane, slots) = (Arc::new(Lane::new(&limits(4, 0, 0))), Semaphore::new(8));
-        let mut inside = Vec::new();
-        for _ in 0..3 {
-            inside.push(lane.enter(&slots, soon()).await.unwrap());
-        }
-        assert!(!lane.is_behind());
-        let behind = Behind::new(&lane);
-        assert!(lane.is_behind());
-        inside.pop();
-        assert!(!lane.is_behind(), "half of the places are free");
-        inside.push(lane.enter(&slots, soon()).await.unwrap());
-        drop(behind);
-        assert!(!lane.is_behind());
     }
 
     #[tokio::test]

@@ -71,8 +71,7 @@ impl Pace {
         self.used.store(0, Ordering::Relaxed);
     }
 
-    /// Says that the call goes on with idle priority: it has used what it may of the threads that everybody shares, or others of its
-    /// channel have.
+    /// Says that the call has used what it may of the threads that everybody shares.
     pub(super) fn burn(&self) {
         self.burns.store(true, Ordering::Relaxed);
     }

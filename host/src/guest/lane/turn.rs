@@ -1,7 +1,6 @@
 //! A channel's turn on the threads that everybody shares.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -19,8 +18,6 @@ pub(super) struct Turn {
     /// Whether one of the channel's calls lets the others go first now.
     gives_way: AtomicBool,
     others_went: Notify,
-    /// Calls of the channel with idle priority that wait for a processor.
-    behind: AtomicU32,
 }
 
 impl Turn {
@@ -71,35 +68,6 @@ impl Lane {
     /// Counts what a call of the channel used of them.
     pub(in crate::guest) fn count_turn(&self, time: Duration) {
         self.turn.count(time);
-    }
-
-    /// Whether a new call had better begin with idle priority: others of the channel wait for a processor there, and most of the
-    /// channel's places are taken. Begun before them, new calls would keep the processors busy that those behind wait for; when
-    /// all take about a slice, for seconds.
-    pub(in crate::guest) fn is_behind(&self) -> bool {
-        self.has_some_behind() && self.free() < self.size() as usize / 2
-    }
-
-    /// Whether calls of the channel with idle priority wait for a processor.
-    pub(in crate::guest) fn has_some_behind(&self) -> bool {
-        self.turn.behind.load(Ordering::Relaxed) > 0
-    }
-}
-
-/// A call with idle priority that waits for a processor, for as long as this is kept.
-#[derive(Debug)]
-pub(in crate::guest) struct Behind(Arc<Lane>);
-
-impl Behind {
-    pub(in crate::guest) fn new(lane: &Arc<Lane>) -> Self {
-        lane.turn.behind.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(lane))
-    }
-}
-
-impl Drop for Behind {
-    fn drop(&mut self) {
-        self.0.turn.behind.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
