@@ -211,6 +211,8 @@ mod tests {
         let (lane, slots) = (Lane::new(&limits(1, 1, 50)), Semaphore::new(1));
         let first = lane.enter(&slots, soon()).await.unwrap();
         assert_eq!(lane.enter(&slots, soon()).await.unwrap_err(), Fault::Busy("call.in-flight"));
+        let now = Instant::now();
+        assert!(lane.queue.join(now).unwrap().until < now + Duration::from_millis(50), "the next ones wait less");
         let other = Lane::new(&limits(1, 1, 50));
         assert_eq!(other.enter(&slots, soon()).await.unwrap_err(), Fault::Busy("guest.instances"));
         drop(first);
