@@ -37,7 +37,7 @@ fn a_long_line_is_cut_and_a_calls_log_is_bounded_in_bytes() {
 #[test]
 fn an_answer_over_the_nodes_limit_is_not_sent() {
     let host = Host::with_config("[call]\nanswer = \"64KiB\"\n");
-    host.serving("acme", "chaos", &["behaviour=huge-answer", "megabytes=1"]);
+    host.serving("acme", "chaos", &["behaviour=huge-answer", "kilobytes=1024"]);
     host.serving("good", "echo", &[]);
     let answer = host.sdk("acme", "inventory_push", push());
     assert_eq!((answer.status, answer.code().as_str()), (502, "HOST_INVALID_ANSWER"));

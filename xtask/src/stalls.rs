@@ -1,12 +1,13 @@
 //! Measuring what callers that make the node wait cost those that do not.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use socket2::{Domain, Socket, Type};
 
 use crate::crowd::{Crowd, Seen, compared, deploy};
 use crate::node::Node;
@@ -17,8 +18,10 @@ use crate::say;
 const ROUNDS: usize = 3;
 /// Long enough to cut off all: who was turned away may wait idle for the limit, then send a head for the limit.
 const ROUND: Duration = Duration::from_secs(10);
-/// In each are four slow heads, a slow body, and perhaps a large answer.
+/// In each are four slow heads, a slow body, and perhaps a long answer.
 const GROUPS: u32 = 500;
+/// What a caller takes in who reads slowly: 128 KiB then stay in the node's buffers, and an answer of 256 KiB is left standing.
+const WINDOW: usize = 1 << 10;
 /// As long as it takes to open them one by one.
 const SPREAD: Duration = Duration::from_secs(2);
 /// Each slow caller goes on once a second, spread over so many steps: all at once would be a flood, which is measured elsewhere.
@@ -36,9 +39,9 @@ struct Slow {
 }
 
 impl Slow {
-    fn new(edge: &str, first: &[u8], drip: &'static [u8], reads: bool) -> std::io::Result<Self> {
+    fn new(edge: &str, first: &[u8], drip: &'static [u8], reads: bool) -> anyhow::Result<Self> {
         let began = Instant::now();
-        let mut socket = TcpStream::connect(edge)?;
+        let mut socket = if reads { TcpStream::connect(edge)? } else { narrow(edge)? };
         socket.write_all(first)?;
         socket.set_nonblocking(true)?;
         Ok(Self { began, socket, drip, reads })
@@ -54,21 +57,28 @@ impl Slow {
     }
 }
 
-/// What becomes of the large answers that are asked for beside.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Large {
-    /// None is asked for.
-    None,
-    /// They are read: what is left is what they cost to compute.
-    Read,
-    /// Nobody reads them.
-    Unread,
+/// A connection whose own end takes little in.
+fn narrow(address: &str) -> anyhow::Result<TcpStream> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.set_recv_buffer_size(WINDOW)?;
+    socket.connect(&address.parse::<SocketAddr>()?.into())?;
+    Ok(socket.into())
+}
+
+/// Long answers that are asked for beside.
+#[derive(Clone, Copy)]
+struct Long {
+    /// The channel that gives them.
+    channel: &'static str,
+    kib: u32,
+    /// Whether they are read: what is left then is what they cost to compute.
+    read: bool,
 }
 
 /// An attack, all of it opened within so long.
 #[derive(Clone, Copy)]
 struct Attack {
-    large: Large,
+    long: Option<Long>,
     opened: Duration,
 }
 
@@ -81,9 +91,9 @@ fn read(edge: &str, request: &[u8]) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Opens all of them, then goes on for as long as the round takes; how long the one lasted that lasted longest. `large` is a
-/// request for an answer that is too long to be left in the kernel's buffers.
-fn stall(edge: &str, attack: Attack, large: &[u8], over: &AtomicBool) -> anyhow::Result<Duration> {
+/// Opens all of them, then goes on for as long as the round takes; how long the one lasted that lasted longest. `asks` is a
+/// request for the long answer.
+fn stall(edge: &str, attack: Attack, asks: &[u8], over: &AtomicBool) -> anyhow::Result<Duration> {
     let head = || Slow::new(edge, b"POST / HTTP/1.1\r\nx: ", b"a", true);
     let body = b"POST /channels/good/inventory_push_v1 HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\n{";
     let (mut slow, mut due) = (Vec::new(), Instant::now());
@@ -95,13 +105,13 @@ fn stall(edge: &str, attack: Attack, large: &[u8], over: &AtomicBool) -> anyhow:
             slow.push(head()?);
         }
         slow.push(Slow::new(edge, body, b" ", true)?);
-        match attack.large {
-            Large::None => {}
-            Large::Read => {
-                let (edge, large) = (edge.to_owned(), large.to_vec());
-                std::thread::spawn(move || read(&edge, &large));
+        match attack.long {
+            None => {}
+            Some(Long { read: true, .. }) => {
+                let (edge, asks) = (edge.to_owned(), asks.to_vec());
+                std::thread::spawn(move || read(&edge, &asks));
             }
-            Large::Unread => slow.push(Slow::new(edge, large, b"\r", false)?),
+            Some(Long { read: false, .. }) => slow.push(Slow::new(edge, asks, b"\r", false)?),
         }
     }
     let mut slow: Vec<_> = slow.into_iter().enumerate().collect();
@@ -124,7 +134,7 @@ fn stall(edge: &str, attack: Attack, large: &[u8], over: &AtomicBool) -> anyhow:
 }
 
 /// What slow callers do to a channel with 200 calls per second: its p50 and p99, as a ratio to those without; beside those who
-/// send slowly, and beside large answers as well, which are read or not; opened one by one, and as fast as it goes.
+/// send slowly, and beside long answers as well, which are read or not; opened one by one, and as fast as it goes.
 pub(crate) fn run(program: &std::path::Path) -> anyhow::Result<()> {
     let files = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: files.maximum, maximum: files.maximum })?;
@@ -133,25 +143,32 @@ pub(crate) fn run(program: &std::path::Path) -> anyhow::Result<()> {
     parts.as_ref().map_or(Ok(()), Parts::enter_node)?;
     let node = Node::start(program, data.path(), CONFIG)?;
     deploy(&node, "good", "echo", &[])?;
-    deploy(&node, "large", "chaos", &["behaviour=huge-answer", "megabytes=1"])?;
+    for (channel, size) in [("long", "kilobytes=256"), ("longer", "kilobytes=1024")] {
+        deploy(&node, channel, "chaos", &["behaviour=huge-answer", size])?;
+    }
     parts.as_ref().map_or(Ok(()), Parts::enter_callers)?;
+    let long = |read| Some(Long { channel: "long", kib: 256, read });
+    let longer = Some(Long { channel: "longer", kib: 1024, read: false });
     for opened in [SPREAD, Duration::ZERO] {
-        for large in [Large::None, Large::Read, Large::Unread] {
-            beside(&node, Attack { large, opened })?;
+        for long in [None, long(true), long(false), longer] {
+            beside(&node, Attack { long, opened })?;
         }
     }
     Ok(())
 }
 
 fn beside(node: &Node, attack: Attack) -> anyhow::Result<()> {
+    let Attack { long, opened } = attack;
     let good = Crowd::new(node, "good", "inventory_push", 16, Duration::from_millis(80));
-    let large = Crowd::new(node, "large", "inventory_push", 1, Duration::ZERO).head_and_body();
+    let asks = long.map_or_else(String::new, |long| {
+        Crowd::new(node, long.channel, "inventory_push", 1, Duration::ZERO).head_and_body()
+    });
     let (mut quiet, mut beside, mut last) = (Seen::default(), Seen::default(), Duration::ZERO);
     for _ in 0..ROUNDS {
         quiet = quiet.join(good.call(ROUND));
         let over = AtomicBool::new(false);
         let (seen, lasted) = std::thread::scope(|scope| {
-            let slow = scope.spawn(|| stall(&node.edge, attack, large.as_bytes(), &over));
+            let slow = scope.spawn(|| stall(&node.edge, attack, asks.as_bytes(), &over));
             let seen = good.call(ROUND);
             over.store(true, Relaxed);
             (seen, slow.join())
@@ -160,14 +177,13 @@ fn beside(node: &Node, attack: Attack) -> anyhow::Result<()> {
         last = last.max(lasted.map_err(|_| anyhow::anyhow!("a slow caller panicked"))??);
     }
     let compared = compared(quiet, beside)?;
-    let Attack { large, opened } = attack;
-    let large = match large {
-        Large::None => "no large answers".to_owned(),
-        Large::Read => format!("{GROUPS} answers of 1 MiB that are read"),
-        Large::Unread => format!("{GROUPS} answers of 1 MiB that nobody reads"),
+    let long = match long {
+        None => "no long answers".to_owned(),
+        Some(Long { kib, read: true, .. }) => format!("{GROUPS} answers of {kib} KiB that are read"),
+        Some(Long { kib, read: false, .. }) => format!("{GROUPS} answers of {kib} KiB that nobody reads"),
     };
     say::line(&format!(
-        "a channel with 200 calls/s beside {} slow heads, {GROUPS} slow bodies and {large}, all opened within {opened:?}, each slow one cut off after {last:.1?} at the latest (limit 3s for each thing that it makes wait for):\n  {compared}",
+        "a channel with 200 calls/s beside {} slow heads, {GROUPS} slow bodies and {long}, all opened within {opened:?}, each slow one cut off after {last:.1?} at the latest (limit 3s for each thing that it makes wait for):\n  {compared}",
         4 * GROUPS,
     ));
     Ok(())

@@ -51,7 +51,7 @@ pub enum Behaviour {
     Raw,
     /// `flood-log`: logs `lines` lines of a kilobyte, then answers.
     FloodLog,
-    /// `huge-answer`: answers with `megabytes` of text.
+    /// `huge-answer`: answers with so many `kilobytes` of text.
     HugeAnswer,
     /// `illegal-answer`: breaks a rule of the platform.
     IllegalAnswer,

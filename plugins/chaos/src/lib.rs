@@ -24,8 +24,8 @@ fn behave<A: Answer>(context: &CallContext, answer: impl FnOnce(String) -> A) ->
     match behaviour {
         Behaviour::IllegalAnswer => Ok(answer(String::new()).illegal()),
         Behaviour::HugeAnswer => {
-            let megabytes = wharf_sdk::config::parse("megabytes")?.unwrap_or(32);
-            Ok(answer("chaos! ".repeat((megabytes << 20) / 7)))
+            let kilobytes = wharf_sdk::config::parse("kilobytes")?.unwrap_or(32 << 10);
+            Ok(answer("chaos! ".repeat((kilobytes << 10) / 7)))
         }
         Behaviour::Forward => {
             let (note, illegal) = forward::forward();

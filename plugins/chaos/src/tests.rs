@@ -69,7 +69,7 @@ fn flood_log_logs_as_many_lines_as_told() {
 
 #[test]
 fn huge_answer_has_the_size_it_is_told() {
-    let mut fake = behaving("huge-answer").config("megabytes", 2);
+    let mut fake = behaving("huge-answer").config("kilobytes", 2048);
     let length = push(&mut fake).expect("a report").events[0].message.len();
     assert!((2 << 20) - 7 < length && length <= 2 << 20);
     let page = fake.run(|| Chaos::pull(&context(), OrderPullRequest::default())).expect("a page");

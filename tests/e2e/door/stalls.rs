@@ -100,7 +100,7 @@ fn narrow(address: &str) -> TcpStream {
 fn who_does_not_take_the_answer_is_cut_off() {
     let host = Host::with_config("[edge]\nwrite-time = \"1s\"\n");
     host.serving("acme", "echo", &[]);
-    host.serving("large", "chaos", &["behaviour=huge-answer", "megabytes=4"]);
+    host.serving("large", "chaos", &["behaviour=huge-answer", "kilobytes=4096"]);
     let mut socket = narrow(&host.edge);
     socket.write_all(push("large", "").repeat(2).as_bytes()).unwrap();
     let began = Instant::now();
@@ -181,7 +181,7 @@ fn a_crowd_of_slow_callers_is_closed_and_others_notice_nothing() {
         "[edge]\nheader-time = \"2s\"\nbody-time = \"2s\"\nwrite-time = \"2s\"\nidle-time = \"2s\"\nconnections-per-address = 4096\n",
     );
     host.serving("acme", "echo", &[]);
-    host.serving("large", "chaos", &["behaviour=huge-answer", "megabytes=1"]);
+    host.serving("large", "chaos", &["behaviour=huge-answer", "kilobytes=1024"]);
     let (heads, bodies) = (rounds(200, 2000), rounds(50, 500));
     let quiet = traffic(&host, || park_timeout(Duration::from_secs(2)));
     let mut slowest = Duration::ZERO;

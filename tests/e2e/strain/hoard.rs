@@ -18,7 +18,7 @@ fn all_that_hoard_together_stay_within_the_memory_of_the_instances() {
     ));
     let hoarders = [
         ("grow", "behaviour=grow", "x=1"),
-        ("huge", "behaviour=huge-answer", "megabytes=20"),
+        ("huge", "behaviour=huge-answer", "kilobytes=20480"),
         ("random", "behaviour=random", "bytes=1073741824"),
         ("flood", "behaviour=flood-log", "lines=2000"),
     ];

@@ -138,7 +138,7 @@ fn an_operators_limit_is_felt_at_once_and_by_its_channel_alone() {
     assert!(began.elapsed() < Duration::from_secs(15), "the limit did not hold at once");
     trips(&["behaviour=spin"], "cpu=20ms", "HOST_CPU_DEADLINE");
     trips(&["behaviour=grow"], "memory=4MiB", "HOST_OUT_OF_MEMORY");
-    trips(&["behaviour=huge-answer", "megabytes=1"], "answer=64KiB", "HOST_INVALID_ANSWER");
+    trips(&["behaviour=huge-answer", "kilobytes=1024"], "answer=64KiB", "HOST_INVALID_ANSWER");
     trips(&["behaviour=random", "bytes=1024"], "random=1000B", "HOST_TRAP");
     host.deploy("acme", "chaos", &["behaviour=random", "bytes=1024"]);
     assert_eq!(call().ok(200)["events"][0]["message"], "1024 random bytes", "given back to the node");

@@ -32,7 +32,7 @@ const ROWS: [Row; 13] = [
     row("oom", &["behaviour=grow"], 502, "HOST_OUT_OF_MEMORY", false),
     row("stack", &["behaviour=recurse"], 502, "HOST_STACK_OVERFLOW", false),
     row("illegal", &["behaviour=illegal-answer"], 502, "HOST_INVALID_ANSWER", false),
-    row("huge", &["behaviour=huge-answer", "megabytes=1"], 502, "HOST_INVALID_ANSWER", false),
+    row("huge", &["behaviour=huge-answer", "kilobytes=1024"], 502, "HOST_INVALID_ANSWER", false),
     row("failed", &["behaviour=internal"], 502, "HOST_PLUGIN_FAILED", false),
     row("cpu", &["behaviour=spin"], 504, "HOST_CPU_DEADLINE", false),
     row("wall", &["behaviour=sleep"], 504, "HOST_DEADLINE", false),
