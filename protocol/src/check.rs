@@ -64,6 +64,10 @@ pub(crate) fn each<T>(list: &[T], name: &str, check: impl Fn(&T) -> Result<(), B
 
 /// A text of at least `min` and at most `max` characters.
 pub(crate) fn length(name: &str, text: &str, min: usize, max: usize) -> Result<(), Breach> {
+    // A character has one to four bytes: most texts need not be counted, and for one of 1 MiB that takes 0.1 ms.
+    if min.saturating_mul(4) <= text.len() && text.len() <= max {
+        return Ok(());
+    }
     let count = text.chars().count();
     if (min..=max).contains(&count) { Ok(()) } else { Err(Breach::new(name, rule(count, min, max))) }
 }

@@ -38,6 +38,10 @@ macro_rules! told {
 macro_rules! given {
     ($( $(#[$m:meta])* $name:ident { $( $(#[$fm:meta])* $field:ident : $ty:ty = $wit:literal, )* } )*) => { $(
         #[serde_with::skip_serializing_none]
+        #[serde_with::apply(
+            String => #[serde(serialize_with = "crate::text::write")],
+            Option<String> => #[serde(serialize_with = "crate::text::write_some")],
+        )]
         #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
         $(#[$m])*
         #[cfg_attr(
