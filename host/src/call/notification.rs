@@ -12,7 +12,7 @@ use wharf_protocol::notification::events::{Event, EventReply};
 use wharf_protocol::notification::payments::{PaymentData, PaymentRequest, PaymentStatus};
 use wharf_protocol::notification::{ErrorLevel, EventKind, Notification, Reply, Verdict};
 
-use super::{Failed, Ids, Runner, Subject, given, written};
+use super::{Failed, Ids, Runner, Subject, Written, given};
 use crate::config;
 use crate::guest::{Body, Class, Ended, Fault, functions};
 
@@ -45,7 +45,7 @@ pub async fn answer(
     let subject = Subject::entity(&entity);
     let missing = |event: &str| Failed::Request(format!("{event} has no data"));
     let data = notification.data_text();
-    match EventKind::of(&notification.event_type) {
+    let written = match EventKind::of(&notification.event_type) {
         Some(EventKind::DocumentValidation) => {
             let document = data.ok_or_else(|| missing("document.validation"))?;
             let internal_code = data_of::<InternalCode<'_>>(document)?.internal_code;
@@ -53,7 +53,7 @@ pub async fn answer(
             let run = runner.run::<functions::DocumentValidate>(subject, raw, CLASS, (context, &request));
             let (answer, bound) = given(run.await)?;
             let data = answer.internal_code.map(|internal_code| ValidationData { internal_code });
-            written(&envelope(settings, answer.verdict, Some(answer.force_validation), data), bound)
+            Written::new(&envelope(settings, answer.verdict, Some(answer.force_validation), data), bound)
         }
         Some(EventKind::DocumentPricing) => {
             let data = data.ok_or_else(|| missing("document.pricing"))?;
@@ -67,7 +67,7 @@ pub async fn answer(
                 validity_date: answer.validity_date,
                 items: answer.items,
             };
-            written(&envelope(settings, answer.verdict, None, Some(data)), bound)
+            Written::new(&envelope(settings, answer.verdict, None, Some(data)), bound)
         }
         Some(EventKind::PaymentValidation) => {
             let data = data.ok_or_else(|| missing("payment.validation"))?;
@@ -76,7 +76,7 @@ pub async fn answer(
             let (answer, bound) = given(run.await)?;
             let (verdict, status) = payment_status(settings, answer.verdict, answer.status);
             let data = PaymentData { status, internal_code: answer.internal_code };
-            written(&envelope(settings, verdict, None, Some(data)), bound)
+            Written::new(&envelope(settings, verdict, None, Some(data)), bound)
         }
         Some(EventKind::Contact) => {
             let (answer, bound) = given(event(runner, context, notification, raw, CLASS).await)?;
@@ -86,13 +86,14 @@ pub async fn answer(
                 sent: bound.sent,
                 answer: answer.data.clone().map(String::into_boxed_str),
             })?;
-            written(&envelope(settings, answer.verdict, None, data), bound)
+            Written::new(&envelope(settings, answer.verdict, None, data), bound)
         }
         Some(EventKind::DocumentCancellation | EventKind::Workflow) | None => {
             let what = format!("{} was run as if somebody waited for it", notification.event_type.as_str());
             Err(Failed::guest(Fault::Host(what), false))
         }
-    }
+    };
+    Ok(written?.copied().await)
 }
 
 /// Hands over one that nobody waits for.

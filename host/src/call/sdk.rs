@@ -46,7 +46,7 @@ pub async fn answer(
             encode(runner.run::<functions::$function>(subject, raw, class, (context, &request)).await)
         }};
     }
-    match interaction {
+    let written = match interaction {
         Interaction::CatalogGetConfig => {
             // It takes nothing, but what follows its envelope must be JSON all the same.
             read::<serde::de::IgnoredAny>(text)?;
@@ -66,7 +66,8 @@ pub async fn answer(
         }
         Interaction::OrderSettlePayment => with!(OrderSettlePayment, read::<told::SettlePaymentRequest<'_>>(text)?),
         Interaction::OrderReturned => with!(OrderReturned, read::<told::OrderReturnedRequest<'_>>(text)?),
-    }
+    };
+    Ok(written?.copied().await)
 }
 
 fn unreadable(member: &'static str) -> impl FnOnce(serde_json::Error) -> Failed {

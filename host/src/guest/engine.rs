@@ -37,6 +37,11 @@ impl From<wasmtime::Error> for EngineError {
     }
 }
 
+/// So much less than a tick, which bounds what a guest computes in one go, may be a piece of work that nothing interrupts. Measured
+/// beside 250 answers of 256 KiB a second, on one processor: the p99 of a neighbour is 1.9 times that in quiet with a whole tick,
+/// and 1.3 to 1.6 times with an eighth.
+const PIECES: u32 = 8;
+
 /// The engine, what guests may import from it, and what those imports need.
 pub struct Runtime {
     pub(super) engine: Engine,
@@ -48,7 +53,9 @@ pub struct Runtime {
     /// How many there are when none is taken.
     size: u32,
     pub(super) idle: Arc<IdleLane>,
-    /// What a channel may use of the edge's threads before the others have their turn: a tick of each, one for each processor.
+    /// What a call may compute and then go on with what nothing interrupts.
+    pub(super) piece: Duration,
+    /// What a channel may use of the edge's threads before the others have their turn: a piece of each, one for each processor.
     pub(super) turn: Duration,
 }
 
@@ -69,8 +76,9 @@ impl Runtime {
         let places = tokio::sync::Semaphore::new(slots as usize);
         let processors =
             std::thread::available_parallelism().map_or(1, |count| u32::try_from(count.get()).unwrap_or(1));
-        let turn = config.guest.tick * processors;
-        Ok(Self { engine, linker, store, outbound, slots: places, size: slots, idle, turn, config })
+        let piece = config.guest.tick / PIECES;
+        let turn = piece * processors;
+        Ok(Self { engine, linker, store, outbound, slots: places, size: slots, idle, piece, turn, config })
     }
 
     /// What a release may use, with what its operator gave the channel and what the release asks for.

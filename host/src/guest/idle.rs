@@ -54,6 +54,13 @@ pub(super) async fn give_way() {
     }
 }
 
+/// Lets others go first between two pieces of the host's own work for a call. In the lane the kernel sees to that.
+pub async fn step_aside() {
+    if !is_here() {
+        yield_now().await;
+    }
+}
+
 /// The threads of idle priority.
 #[derive(Debug)]
 pub(super) struct IdleLane {
@@ -302,10 +309,10 @@ mod tests {
             },
             Abandoned::Dropped,
         );
-        assert!(futures_util::poll!(Box::pin(channel.take_turn(turn))).is_ready());
+        assert!(futures_util::poll!(Box::pin(channel.take_turn(turn, Duration::ZERO))).is_ready());
         pace.counts_for(&channel);
         assert_eq!(work.await, Ok(()));
-        assert!(futures_util::poll!(Box::pin(channel.take_turn(turn))).is_pending());
+        assert!(futures_util::poll!(Box::pin(channel.take_turn(turn, Duration::ZERO))).is_pending());
     }
 
     #[tokio::test]

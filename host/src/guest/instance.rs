@@ -106,7 +106,7 @@ impl Runtime {
         call.pace.counts_for(call.lane);
         // A thread of idle priority may not run for long, and the channel's other calls would wait for it.
         if !idle::is_here() {
-            call.lane.take_turn(self.turn).await;
+            call.lane.take_turn(self.turn, Duration::ZERO).await;
         }
         let queued = arrived.elapsed();
         let deadline = began + budget.time;
@@ -177,8 +177,9 @@ impl Runtime {
     async fn end(&self, call: &Call<'_>, computed: Duration, deadline: Instant) {
         // Who burns may move where nobody may wait for it; and whose time is over has no turn to wait for.
         let stays = !idle::is_here() && !call.pace.burns();
-        if stays && computed >= self.config.guest.tick && Instant::now() < deadline {
-            let _ = tokio::time::timeout_at(deadline.into(), call.lane.take_turn(self.turn)).await;
+        if stays && computed >= self.piece && Instant::now() < deadline {
+            let turn = call.lane.take_turn(self.turn, computed);
+            let _ = tokio::time::timeout_at(deadline.into(), turn).await;
         }
     }
 

@@ -32,7 +32,7 @@ mod state;
 pub use engine::{EngineError, Runtime};
 pub use exports::{Function, functions};
 pub use fault::Fault;
-pub use idle::{Abandoned, Carried, Panicked};
+pub use idle::{Abandoned, Carried, Panicked, step_aside};
 pub use instance::{Call, Ended, Spent};
 pub use lane::Lane;
 pub use limits::{Budget, Class, Limits};

@@ -61,8 +61,10 @@ impl Drop for NextTurn<'_> {
 impl Lane {
     /// Waits until it is the channel's turn on the threads that everybody shares: once it has had the `longest` of them, all others
     /// go first.
-    pub(in crate::guest) async fn take_turn(&self, longest: Duration) {
-        self.turn.take(longest).await;
+    ///
+    /// What this call has used is counted when its poll ends; `so_far` is what counts already now.
+    pub(in crate::guest) async fn take_turn(&self, longest: Duration, so_far: Duration) {
+        self.turn.take(longest.saturating_sub(so_far)).await;
     }
 
     /// Counts what a call of the channel used of them.
@@ -74,6 +76,9 @@ impl Lane {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
+    use crate::guest::Limits;
+    use crate::store::LimitOverrides;
 
     #[tokio::test]
     async fn a_channel_that_has_had_its_turn_lets_everybody_else_go_first_and_keeps_its_own_order() {
@@ -94,5 +99,16 @@ mod tests {
         // Who gives way and goes away does not keep the next one waiting.
         assert!(futures_util::poll!(Box::pin(turn.take(longest))).is_pending());
         assert!(futures_util::poll!(Box::pin(turn.take(longest))).is_ready());
+    }
+    #[tokio::test]
+    async fn what_a_call_has_used_so_far_counts_before_its_poll_ends() {
+        let limits = Limits::of(&Config::default(), 8, &LimitOverrides::default(), &LimitOverrides::default());
+        let (lane, turn) = (Lane::new(&limits), Duration::from_millis(1));
+        lane.count_turn(turn / 2);
+        for (so_far, is_over) in [(turn / 4, false), (turn / 2, true), (turn * 2, true)] {
+            let polled = futures_util::poll!(Box::pin(lane.take_turn(turn, so_far)));
+            assert_eq!(polled.is_pending(), is_over, "{so_far:?}");
+            lane.count_turn(if is_over { turn / 2 } else { Duration::ZERO });
+        }
     }
 }
