@@ -173,7 +173,7 @@ impl Runtime {
     }
 
     /// Lets others go first once more. Who has computed for long has much to say, and to write it is another piece of work, which
-    /// nothing interrupts: 3 ms for 1 MiB.
+    /// nothing interrupts: up to 1 ms for 1 MiB.
     async fn end(&self, call: &Call<'_>, computed: Duration, deadline: Instant) {
         // Who burns may move where nobody may wait for it; and whose time is over has no turn to wait for.
         let stays = !idle::is_here() && !call.pace.burns();
