@@ -153,7 +153,8 @@ impl Lane {
     ) -> Result<(Place<'a>, SemaphorePermit<'a>), Fault> {
         let waiting = self.queue.join(Instant::now())?;
         let entered = self.take(slots, deadline.min(waiting.until)).await;
-        entered.inspect_err(|_| waiting.was_in_vain(Instant::now()))
+        waiting.ended(entered.is_ok(), Instant::now());
+        entered
     }
 
     async fn take<'a>(

@@ -14,6 +14,13 @@ const HOPELESS_TIME: Duration = Duration::from_secs(1);
 /// and helps none. Where so many come, a place that becomes free still finds somebody.
 const HOPELESS_WAIT: Duration = Duration::from_millis(2);
 
+/// For so long after it, no more may wait than will be served, as far as that is known: the others are turned away at once, and need
+/// not wait to learn the same.
+const CAUTIOUS_TIME: Duration = Duration::from_secs(10);
+
+/// So many that were served in time make room for one more.
+const SERVED: u32 = 8;
+
 /// Calls that wait for a place.
 #[derive(Debug)]
 pub(super) struct Queue {
@@ -24,13 +31,27 @@ pub(super) struct Queue {
     born: Instant,
     /// Microseconds after `born`.
     hopeless_until: AtomicU64,
+    /// Microseconds after `born`.
+    cautious_until: AtomicU64,
+    /// How many may wait until then.
+    room: AtomicU32,
+    /// Those that waited and were served.
+    served: AtomicU32,
 }
 
 impl Queue {
     /// A queue in which nobody waits, without a limit so far.
     pub(super) fn new() -> Self {
-        let (waiting, most, wait, hopeless_until) = Default::default();
-        Self { waiting, most, wait, born: Instant::now(), hopeless_until }
+        Self {
+            waiting: AtomicU32::new(0),
+            most: AtomicU32::new(0),
+            wait: AtomicU64::new(0),
+            born: Instant::now(),
+            hopeless_until: AtomicU64::new(0),
+            cautious_until: AtomicU64::new(0),
+            room: AtomicU32::new(u32::MAX),
+            served: AtomicU32::new(0),
+        }
     }
 
     pub(super) fn set(&self, limits: &Limits) {
@@ -47,13 +68,29 @@ impl Queue {
     /// # Errors
     /// All are taken.
     pub(super) fn join(&self, now: Instant) -> Result<Waiting<'_>, Fault> {
-        let room = |waiting: u32| (waiting < self.most.load(Ordering::Relaxed)).then_some(waiting + 1);
-        let joined = self.waiting.fetch_update(Ordering::AcqRel, Ordering::Relaxed, room);
-        joined.map_err(|_| Fault::Busy("call.queue"))?;
+        let room = self.room(now);
+        let more = |waiting: u32| (waiting < room).then_some(waiting + 1);
+        let joined = self.waiting.fetch_update(Ordering::AcqRel, Ordering::Relaxed, more);
+        let before = joined.map_err(|_| Fault::Busy("call.queue"))?;
         let patience = Duration::from_micros(self.wait.load(Ordering::Relaxed));
         let is_hopeless = self.micros(now) < self.hopeless_until.load(Ordering::Relaxed);
         let wait = if is_hopeless { patience.min(HOPELESS_WAIT) } else { patience };
-        Ok(Waiting { queue: self, until: now + wait, is_patient: wait == patience })
+        Ok(Waiting { queue: self, before, until: now + wait, is_patient: wait == patience })
+    }
+
+    /// How many may wait.
+    fn room(&self, now: Instant) -> u32 {
+        let most = self.most.load(Ordering::Relaxed);
+        let is_cautious = self.micros(now) < self.cautious_until.load(Ordering::Relaxed);
+        if is_cautious { most.min(self.room.load(Ordering::Relaxed)) } else { most }
+    }
+
+    /// So many are too many: the last of them had no place in time.
+    fn shrink(&self, waiting: u32, now: Instant) {
+        let fewer = (waiting - waiting / 4).max(1).min(self.room(now));
+        self.room.store(fewer, Ordering::Relaxed);
+        self.cautious_until.store(self.micros(now + CAUTIOUS_TIME), Ordering::Relaxed);
+        self.hopeless_until.store(self.micros(now + HOPELESS_TIME), Ordering::Relaxed);
     }
 
     fn micros(&self, now: Instant) -> u64 {
@@ -65,18 +102,29 @@ impl Queue {
 #[derive(Debug)]
 pub(super) struct Waiting<'a> {
     queue: &'a Queue,
+    /// Those that were there before.
+    before: u32,
     /// For how long.
     pub(super) until: Instant,
     is_patient: bool,
 }
 
 impl Waiting<'_> {
-    /// Says that there was no place.
-    pub(super) fn was_in_vain(&self, now: Instant) {
+    /// Says whether there was a place.
+    pub(super) fn ended(&self, well: bool, now: Instant) {
+        let queue = self.queue;
         // Who hardly waited, because of this or because its own deadline was close, has learnt nothing.
-        if self.is_patient && now >= self.until {
-            let until = self.queue.micros(now + HOPELESS_TIME);
-            self.queue.hopeless_until.store(until, Ordering::Relaxed);
+        if !self.is_patient {
+            return;
+        }
+        if well {
+            if queue.served.fetch_add(1, Ordering::Relaxed) % SERVED == SERVED - 1 {
+                let more = |room: u32| room.checked_add(1);
+                // Where there is no limit to it, none is needed.
+                let _ = queue.room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+            }
+        } else if now >= self.until {
+            queue.shrink(self.before, now);
         }
     }
 }
@@ -99,15 +147,45 @@ mod tests {
         let at = |ms| queue.born + Duration::from_millis(ms);
         let wait = |ms| queue.join(at(ms)).unwrap().until.duration_since(at(ms));
         let patience = Duration::from_millis(50);
+        let crowd: Vec<_> = (0..8).map(|_| queue.join(at(0)).unwrap()).collect();
         let first = queue.join(at(0)).unwrap();
+        drop(crowd);
         assert_eq!(wait(40), patience, "that somebody waits is no reason");
-        first.was_in_vain(at(50));
+        first.ended(false, at(50));
         assert_eq!(wait(51), HOPELESS_WAIT);
-        queue.join(at(1000)).unwrap().was_in_vain(at(1002));
-        first.was_in_vain(at(49));
+        queue.join(at(1000)).unwrap().ended(false, at(1002));
+        first.ended(false, at(49));
         assert_eq!((wait(1049), wait(1050)), (HOPELESS_WAIT, patience));
         queue.wait.store(1_000, Ordering::Relaxed);
-        first.was_in_vain(at(2000));
+        first.ended(false, at(2000));
         assert_eq!(wait(2001), Duration::from_millis(1), "never longer than one may");
+    }
+
+    #[test]
+    fn after_a_wait_in_vain_no_more_may_wait_than_are_served_in_time_until_it_is_forgotten() {
+        let queue = Queue::new();
+        queue.most.store(9, Ordering::Relaxed);
+        queue.wait.store(50_000, Ordering::Relaxed);
+        let at = |ms| queue.born + Duration::from_millis(ms);
+        let room = |ms| std::iter::from_fn(|| queue.join(at(ms)).ok()).collect::<Vec<_>>().len();
+        let mut all: Vec<_> = std::iter::from_fn(|| queue.join(at(0)).ok()).collect();
+        assert_eq!(all.len(), 9);
+        for waiting in &all[..5] {
+            waiting.ended(true, at(10));
+        }
+        let last = all.pop().unwrap();
+        last.ended(false, at(50));
+        drop(last);
+        all.clear();
+        assert_eq!((room(51), room(2000)), (6, 6), "the last had 8 before it: a quarter fewer");
+        let early = queue.join(at(2000)).unwrap();
+        for served in 0..SERVED {
+            assert_eq!(room(2000), if served < 3 { 5 } else { 6 }, "{served} more were served");
+            early.ended(true, at(2010));
+        }
+        drop(early);
+        assert_eq!((room(10_049), room(10_050)), (7, 9));
+        queue.join(at(10_050)).unwrap().ended(false, at(10_100));
+        assert_eq!(room(10_101), 1, "one may always wait");
     }
 }
