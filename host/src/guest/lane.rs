@@ -153,7 +153,7 @@ impl Lane {
     ) -> Result<(Place<'a>, SemaphorePermit<'a>), Fault> {
         let waiting = self.queue.join(Instant::now())?;
         let entered = self.take(slots, deadline.min(waiting.until)).await;
-        waiting.ended(entered.is_ok(), Instant::now());
+        waiting.ended(entered.as_ref().err(), Instant::now());
         entered
     }
 

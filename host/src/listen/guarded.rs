@@ -9,7 +9,7 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -83,6 +83,33 @@ enum Wait {
 /// the kernel takes 0.17 ms for as many.
 const PIECE: usize = 64 << 10;
 
+/// Everybody else's turn before a piece of a long answer.
+struct OthersTurn {
+    is_over: AtomicBool,
+    task: Waker,
+}
+
+impl OthersTurn {
+    fn begin(cx: &Context<'_>) -> Arc<Self> {
+        let turn = Arc::new(Self { is_over: AtomicBool::new(false), task: cx.waker().clone() });
+        // To be polled once is all it takes to be woken after the next look at the sockets.
+        let _ = pin!(yield_now()).poll(&mut Context::from_waker(&Arc::clone(&turn).into()));
+        turn
+    }
+
+    /// That the task is polled again does not say so: hyper flushes twice in one poll.
+    fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Acquire)
+    }
+}
+
+impl Wake for OthersTurn {
+    fn wake(self: Arc<Self>) {
+        self.is_over.store(true, Ordering::Release);
+        self.task.wake_by_ref();
+    }
+}
+
 /// A stream under guard.
 pub(super) struct Guarded<S> {
     stream: S,
@@ -94,6 +121,7 @@ pub(super) struct Guarded<S> {
     write_until: Option<Instant>,
     /// What is left to write of a long answer's piece.
     room: usize,
+    turn: Option<Arc<OthersTurn>>,
     alarm: Option<Pin<Box<Sleep>>>,
 }
 
@@ -109,6 +137,7 @@ impl<S> Guarded<S> {
             wait: Wait::Nothing,
             write_until: None,
             room: 0,
+            turn: None,
             alarm: None,
         }
     }
@@ -135,7 +164,8 @@ impl<S> Guarded<S> {
         match self.wait {
             // A request that came together with the one before it.
             Wait::Request(_) if busy => self.wait = Wait::Nothing,
-            Wait::Nothing if !busy && self.framing.phase() == Phase::Between => {
+            // It is the peer's turn when it has been given all of its answer.
+            Wait::Nothing if !busy && !self.is_writing() && self.framing.phase() == Phase::Between => {
                 let time = if self.framing.is_first() { self.patience.header } else { self.patience.idle };
                 self.wait = Wait::Request(Instant::now() + time);
             }
@@ -145,6 +175,11 @@ impl<S> Guarded<S> {
             Wait::Nothing => None,
             Wait::Request(until) | Wait::RestOfHead(until) => Some(until),
         }
+    }
+
+    /// Whether an answer is on its way out.
+    fn is_writing(&self) -> bool {
+        self.write_until.is_some() || self.room > 0 || self.turn.is_some()
     }
 
     /// Whether it is later than `until`; if not, the task is woken then.
@@ -184,10 +219,11 @@ impl<S: AsyncWrite + Unpin> Guarded<S> {
         let poll = match bufs.iter().find(|buf| !buf.is_empty()) {
             Some(first) if length > PIECE => {
                 if self.room == 0 {
+                    if !self.turn.get_or_insert_with(|| OthersTurn::begin(cx)).is_over() {
+                        return Poll::Pending;
+                    }
+                    self.turn = None;
                     self.room = PIECE;
-                    // To be polled once is all it takes to be woken after the next look at the sockets.
-                    let _ = pin!(yield_now()).poll(cx);
-                    return Poll::Pending;
                 }
                 let piece = &first[..first.len().min(self.room)];
                 Pin::new(&mut self.stream).poll_write(cx, piece).map_ok(|count| {
@@ -276,8 +312,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
+    use std::future::poll_fn;
 
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
+    use tokio::io::{AsyncReadExt as _, duplex};
 
     use super::*;
 
@@ -293,7 +330,13 @@ mod tests {
             let mut rest = body;
             while !(head.is_empty() && rest.is_empty()) {
                 let bufs = [io::IoSlice::new(head), io::IoSlice::new(rest)];
-                let count = guarded.write_vectored(&bufs).await.unwrap();
+                // Twice in one poll, as hyper does.
+                let mut write = |cx: &mut Context<'_>| Pin::new(&mut guarded).poll_write_vectored(cx, &bufs);
+                let count = poll_fn(|cx| match write(cx) {
+                    Poll::Pending => write(cx),
+                    ready @ Poll::Ready(_) => ready,
+                });
+                let count = count.await.unwrap();
                 let of_head = count.min(head.len());
                 (head, rest) = (&head[of_head..], &rest[count - of_head..]);
             }

@@ -97,6 +97,21 @@ fn narrow(address: &str) -> TcpStream {
 }
 
 #[test]
+fn who_takes_a_long_answer_slowly_is_given_all_of_it_however_short_the_idle_time() {
+    let host = Host::with_config("[edge]\nidle-time = \"500ms\"\n");
+    host.serving("large", "chaos", &["behaviour=huge-answer", "kilobytes=2048"]);
+    let mut socket = narrow(&host.edge);
+    socket.write_all(push("large", "").as_bytes()).unwrap();
+    let (mut length, mut piece, began) = (0, [0; 4096], Instant::now());
+    while let Ok(count @ 1..) = socket.read(&mut piece) {
+        length += count;
+        park_timeout(Duration::from_millis(2));
+    }
+    assert!(began.elapsed() > Duration::from_secs(1), "it was no slow reader");
+    assert!(length > 2_000_000, "{length} bytes of 2 MiB");
+}
+
+#[test]
 fn who_does_not_take_the_answer_is_cut_off() {
     let host = Host::with_config("[edge]\nwrite-time = \"1s\"\n");
     host.serving("acme", "echo", &[]);

@@ -16,7 +16,7 @@ const HOPELESS_WAIT: Duration = Duration::from_millis(2);
 
 /// For so long after it, no more may wait than will be served, as far as that is known: the others are turned away at once, and need
 /// not wait to learn the same.
-const CAUTIOUS_TIME: Duration = Duration::from_secs(10);
+const CAUTIOUS_TIME: Duration = Duration::from_secs(5);
 
 /// So many that were served in time make room for one more.
 const SERVED: u32 = 8;
@@ -75,7 +75,8 @@ impl Queue {
         let patience = Duration::from_micros(self.wait.load(Ordering::Relaxed));
         let is_hopeless = self.micros(now) < self.hopeless_until.load(Ordering::Relaxed);
         let wait = if is_hopeless { patience.min(HOPELESS_WAIT) } else { patience };
-        Ok(Waiting { queue: self, before, until: now + wait, is_patient: wait == patience })
+        let served = self.served.load(Ordering::Relaxed);
+        Ok(Waiting { queue: self, before, served, until: now + wait, is_patient: wait == patience })
     }
 
     /// How many may wait.
@@ -83,14 +84,6 @@ impl Queue {
         let most = self.most.load(Ordering::Relaxed);
         let is_cautious = self.micros(now) < self.cautious_until.load(Ordering::Relaxed);
         if is_cautious { most.min(self.room.load(Ordering::Relaxed)) } else { most }
-    }
-
-    /// So many are too many: the last of them had no place in time.
-    fn shrink(&self, waiting: u32, now: Instant) {
-        let fewer = (waiting - waiting / 4).max(1).min(self.room(now));
-        self.room.store(fewer, Ordering::Relaxed);
-        self.cautious_until.store(self.micros(now + CAUTIOUS_TIME), Ordering::Relaxed);
-        self.hopeless_until.store(self.micros(now + HOPELESS_TIME), Ordering::Relaxed);
     }
 
     fn micros(&self, now: Instant) -> u64 {
@@ -102,29 +95,38 @@ impl Queue {
 #[derive(Debug)]
 pub(super) struct Waiting<'a> {
     queue: &'a Queue,
-    /// Those that were there before.
+    /// Those that waited already when it came.
     before: u32,
+    /// Those that had been served by then.
+    served: u32,
     /// For how long.
     pub(super) until: Instant,
     is_patient: bool,
 }
 
 impl Waiting<'_> {
-    /// Says whether there was a place.
-    pub(super) fn ended(&self, well: bool, now: Instant) {
+    /// Says what was missing in the end, if anything was.
+    pub(super) fn ended(&self, fault: Option<&Fault>, now: Instant) {
         let queue = self.queue;
         // Who hardly waited, because of this or because its own deadline was close, has learnt nothing.
-        if !self.is_patient {
+        if !self.is_patient || (fault.is_some() && now < self.until) {
             return;
         }
-        if well {
+        let Some(fault) = fault else {
             if queue.served.fetch_add(1, Ordering::Relaxed) % SERVED == SERVED - 1 {
+                // Where it is without a limit, it needs no more.
                 let more = |room: u32| room.checked_add(1);
-                // Where there is no limit to it, none is needed.
                 let _ = queue.room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
             }
-        } else if now >= self.until {
-            queue.shrink(self.before, now);
+            return;
+        };
+        queue.hopeless_until.store(queue.micros(now + HOPELESS_TIME), Ordering::Relaxed);
+        // Not the channel's own queue is too long when the node has no instance for it.
+        if *fault == Fault::Busy("call.in-flight") {
+            let meanwhile = queue.served.load(Ordering::Relaxed).wrapping_sub(self.served);
+            // One moment in which nobody was served is not the rule.
+            queue.room.store(meanwhile.max(self.before / 2).max(1), Ordering::Relaxed);
+            queue.cautious_until.store(queue.micros(now + CAUTIOUS_TIME), Ordering::Relaxed);
         }
     }
 }
@@ -139,6 +141,8 @@ impl Drop for Waiting<'_> {
 mod tests {
     use super::*;
 
+    const FULL: Option<&Fault> = Some(&Fault::Busy("call.in-flight"));
+
     #[test]
     fn for_a_second_after_somebody_waited_in_vain_nobody_waits_long() {
         let queue = Queue::new();
@@ -151,13 +155,13 @@ mod tests {
         let first = queue.join(at(0)).unwrap();
         drop(crowd);
         assert_eq!(wait(40), patience, "that somebody waits is no reason");
-        first.ended(false, at(50));
+        first.ended(FULL, at(50));
         assert_eq!(wait(51), HOPELESS_WAIT);
-        queue.join(at(1000)).unwrap().ended(false, at(1002));
-        first.ended(false, at(49));
+        queue.join(at(1000)).unwrap().ended(FULL, at(1002));
+        first.ended(FULL, at(49));
         assert_eq!((wait(1049), wait(1050)), (HOPELESS_WAIT, patience));
         queue.wait.store(1_000, Ordering::Relaxed);
-        first.ended(false, at(2000));
+        first.ended(FULL, at(2000));
         assert_eq!(wait(2001), Duration::from_millis(1), "never longer than one may");
     }
 
@@ -171,21 +175,23 @@ mod tests {
         let mut all: Vec<_> = std::iter::from_fn(|| queue.join(at(0)).ok()).collect();
         assert_eq!(all.len(), 9);
         for waiting in &all[..5] {
-            waiting.ended(true, at(10));
+            waiting.ended(None, at(10));
         }
         let last = all.pop().unwrap();
-        last.ended(false, at(50));
+        last.ended(FULL, at(50));
         drop(last);
         all.clear();
-        assert_eq!((room(51), room(2000)), (6, 6), "the last had 8 before it: a quarter fewer");
+        assert_eq!((room(51), room(2000)), (5, 5), "while the last waited, so many were served");
         let early = queue.join(at(2000)).unwrap();
         for served in 0..SERVED {
-            assert_eq!(room(2000), if served < 3 { 5 } else { 6 }, "{served} more were served");
-            early.ended(true, at(2010));
+            assert_eq!(room(2000), if served < 3 { 4 } else { 5 }, "{served} more were served");
+            early.ended(None, at(2010));
         }
         drop(early);
-        assert_eq!((room(10_049), room(10_050)), (7, 9));
-        queue.join(at(10_050)).unwrap().ended(false, at(10_100));
-        assert_eq!(room(10_101), 1, "one may always wait");
+        assert_eq!((room(5_049), room(5_050)), (6, 9));
+        queue.join(at(5_050)).unwrap().ended(Some(&Fault::Busy("guest.instances")), at(5_100));
+        assert_eq!(room(5_101), 9, "it was not for the channel's own places");
+        queue.join(at(6_101)).unwrap().ended(FULL, at(6_151));
+        assert_eq!(room(6_152), 1, "one may always wait");
     }
 }

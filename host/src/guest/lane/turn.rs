@@ -32,12 +32,16 @@ impl Turn {
 
     /// Once the channel has had its turn of the `longest`, one call lets everybody else go first, what came in meanwhile included,
     /// since a task that yields is woken after the next look at the sockets; the channel's other calls wait for that one.
-    async fn take(&self, longest: Duration) {
-        while self.is_over(longest) {
+    ///
+    /// `so_far` counts for the first look alone: by the next one, the poll that it was used in has ended.
+    async fn take(&self, longest: Duration, so_far: Duration) {
+        let mut left = longest.saturating_sub(so_far);
+        while self.is_over(left) {
             let others_went = self.others_went.notified();
             if self.gives_way.swap(true, Ordering::AcqRel) {
                 // Woken all at once, not one by the other: each then runs on whichever thread is free.
                 others_went.await;
+                left = longest;
             } else {
                 let _next = NextTurn(self);
                 yield_now().await;
@@ -62,9 +66,9 @@ impl Lane {
     /// Waits until it is the channel's turn on the threads that everybody shares: once it has had the `longest` of them, all others
     /// go first.
     ///
-    /// What this call has used is counted when its poll ends; `so_far` is what counts already now.
+    /// What a call uses is counted when its poll ends; `so_far` is what this one has used and may not be counted yet.
     pub(in crate::guest) async fn take_turn(&self, longest: Duration, so_far: Duration) {
-        self.turn.take(longest.saturating_sub(so_far)).await;
+        self.turn.take(longest, so_far).await;
     }
 
     /// Counts what a call of the channel used of them.
@@ -85,20 +89,23 @@ mod tests {
         let (turn, longest) = (Turn::default(), Duration::from_millis(1));
         let order = std::cell::RefCell::new(Vec::new());
         let busy = async |name| {
-            turn.take(longest).await;
+            turn.take(longest, Duration::ZERO).await;
             order.borrow_mut().push(name);
             turn.count(longest);
         };
         let other = async || order.borrow_mut().push("other");
         tokio::join!(busy("first"), busy("second"), busy("third"), other());
         assert_eq!(*order.borrow(), ["first", "other", "second", "third"]);
-        turn.take(longest).await;
+        turn.take(longest, Duration::ZERO).await;
         turn.count(Duration::from_nanos(999_999));
-        assert!(futures_util::poll!(std::pin::pin!(turn.take(longest))).is_ready(), "it has some of its turn left");
+        assert!(
+            futures_util::poll!(std::pin::pin!(turn.take(longest, Duration::ZERO))).is_ready(),
+            "it has some of its turn left"
+        );
         turn.count(Duration::from_nanos(1));
         // Who gives way and goes away does not keep the next one waiting.
-        assert!(futures_util::poll!(Box::pin(turn.take(longest))).is_pending());
-        assert!(futures_util::poll!(Box::pin(turn.take(longest))).is_ready());
+        assert!(futures_util::poll!(Box::pin(turn.take(longest, Duration::ZERO))).is_pending());
+        assert!(futures_util::poll!(Box::pin(turn.take(longest, Duration::ZERO))).is_ready());
     }
     #[tokio::test]
     async fn what_a_call_has_used_so_far_counts_before_its_poll_ends() {
@@ -110,5 +117,12 @@ mod tests {
             assert_eq!(polled.is_pending(), is_over, "{so_far:?}");
             lane.count_turn(if is_over { turn / 2 } else { Duration::ZERO });
         }
+        // Those who wait for the same turn need not wait for one another as well.
+        let [mut first, mut second, mut third] = [(); 3].map(|()| Box::pin(lane.take_turn(turn, turn)));
+        let [first, second, third] = [&mut first, &mut second, &mut third];
+        assert!(futures_util::poll!(&mut *first).is_pending());
+        assert!(futures_util::poll!(&mut *second).is_pending() && futures_util::poll!(&mut *third).is_pending());
+        assert!(futures_util::poll!(first).is_ready());
+        assert!(futures_util::poll!(second).is_ready() && futures_util::poll!(third).is_ready());
     }
 }
