@@ -143,11 +143,17 @@ mod tests {
 
     const FULL: Option<&Fault> = Some(&Fault::Busy("call.in-flight"));
 
-    #[test]
-    fn for_a_second_after_somebody_waited_in_vain_nobody_waits_long() {
+    /// A queue for nine, who wait for 50 ms.
+    fn nine() -> Queue {
         let queue = Queue::new();
         queue.most.store(9, Ordering::Relaxed);
         queue.wait.store(50_000, Ordering::Relaxed);
+        queue
+    }
+
+    #[test]
+    fn for_a_second_after_somebody_waited_in_vain_nobody_waits_long() {
+        let queue = nine();
         let at = |ms| queue.born + Duration::from_millis(ms);
         let wait = |ms| queue.join(at(ms)).unwrap().until.duration_since(at(ms));
         let patience = Duration::from_millis(50);
@@ -167,9 +173,7 @@ mod tests {
 
     #[test]
     fn after_a_wait_in_vain_no_more_may_wait_than_are_served_in_time_until_it_is_forgotten() {
-        let queue = Queue::new();
-        queue.most.store(9, Ordering::Relaxed);
-        queue.wait.store(50_000, Ordering::Relaxed);
+        let queue = nine();
         let at = |ms| queue.born + Duration::from_millis(ms);
         let room = |ms| std::iter::from_fn(|| queue.join(at(ms)).ok()).collect::<Vec<_>>().len();
         let mut all: Vec<_> = std::iter::from_fn(|| queue.join(at(0)).ok()).collect();

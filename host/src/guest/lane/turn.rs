@@ -107,6 +107,7 @@ mod tests {
         assert!(futures_util::poll!(Box::pin(turn.take(longest, Duration::ZERO))).is_pending());
         assert!(futures_util::poll!(Box::pin(turn.take(longest, Duration::ZERO))).is_ready());
     }
+
     #[tokio::test]
     async fn what_a_call_has_used_so_far_counts_before_its_poll_ends() {
         let limits = Limits::of(&Config::default(), 8, &LimitOverrides::default(), &LimitOverrides::default());
