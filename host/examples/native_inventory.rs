@@ -17,9 +17,6 @@ use wharf_protocol::sdk::inventory::InventoryPushRequest;
 use wharf_protocol::sdk::reports::{Event, EventAssociation, EventReport, EventSeverity, SubjectKind};
 use wharf_protocol::sdk::{Envelope, TEST_KEY};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let listener = listen::bind(([127, 0, 0, 1], 0).into())?;

@@ -16,7 +16,7 @@ use crate::control::{self, Control};
 use crate::edge::{Delivery, Deltas, Edge};
 use crate::guest::{self, Plugins};
 use crate::listen::{self, Certificates, Files, Stop};
-use crate::process;
+use crate::process::{self, memory};
 use crate::store::{Retention, Store};
 use crate::table::Tables;
 use crate::telemetry;
@@ -44,6 +44,7 @@ pub fn run(options: Options) -> anyhow::Result<()> {
     telemetry::start();
     let config = Arc::new(load_config(options.config.as_deref())?);
     let process = process::restrict(config.process.dumpable, config.edge.connections)?;
+    memory::start_giving_back();
     let workers = Builder::new_multi_thread()
         .thread_name("edge")
         .enable_all()

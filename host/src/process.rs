@@ -5,6 +5,8 @@
 #[cfg(panic = "abort")]
 compile_error!("wharf contains the panics of a call by unwinding: build it with panic = \"unwind\"");
 
+pub mod memory;
+
 use std::io;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};

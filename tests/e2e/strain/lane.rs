@@ -6,25 +6,39 @@ use crate::host::{Host, wait_for};
 /// `SCHED_IDLE`, as the kernel numbers it.
 const IDLE: u32 = 5;
 
-/// The threads of the lane: nanoseconds that each had of a processor, and its scheduling policy.
-fn lane(host: &Host) -> Vec<(u64, u32)> {
+/// A thread of the node.
+struct Thread {
+    /// Nanoseconds that it had of a processor.
+    ran: u64,
+    niceness: i32,
+    policy: u32,
+}
+
+/// The threads of this name.
+fn threads(host: &Host, name: &str) -> Vec<Thread> {
     let tasks = std::fs::read_dir(format!("/proc/{}/task", host.id())).unwrap();
     let read = |task: std::io::Result<std::fs::DirEntry>| {
         let of = |name: &str| std::fs::read_to_string(task.as_ref().unwrap().path().join(name)).unwrap_or_default();
-        if of("comm").trim() != "idle" {
+        if of("comm").trim() != name {
             return None;
         }
-        let run = of("schedstat").split(' ').next()?.parse().ok()?;
-        // After the name, which may have anything in it: state, parent … the policy is the 39th.
-        let policy = of("stat").rsplit(") ").next()?.split(' ').nth(38)?.parse().ok()?;
-        Some((run, policy))
+        let ran = of("schedstat").split(' ').next()?.parse().ok()?;
+        // After the name, which may have anything in it: state, parent … the niceness is the 17th, the policy the 39th.
+        let stat = of("stat");
+        let fields: Vec<_> = stat.rsplit(") ").next()?.split(' ').collect();
+        Some(Thread { ran, niceness: fields.get(16)?.parse().ok()?, policy: fields.get(38)?.parse().ok()? })
     };
     tasks.filter_map(read).collect()
 }
 
+/// The threads of the lane.
+fn lane(host: &Host) -> Vec<Thread> {
+    threads(host, "idle")
+}
+
 /// Milliseconds that the whole lane had of the processors.
 fn ran(host: &Host) -> u64 {
-    lane(host).iter().map(|(run, _)| run / 1_000_000).sum()
+    lane(host).iter().map(|thread| thread.ran / 1_000_000).sum()
 }
 
 /// Milliseconds of processor time that a call of the guest took, which must have been too many.
@@ -42,7 +56,7 @@ fn spins(host: &Host) -> u64 {
 #[test]
 fn the_lane_has_as_many_threads_as_it_is_given_and_all_of_them_give_way() {
     let host = Host::with_config("[guest]\nidle-threads = 3\n");
-    wait_for("the threads to start", || lane(&host).iter().filter(|(_, policy)| *policy == IDLE).count() == 3);
+    wait_for("the threads to start", || lane(&host).iter().filter(|thread| thread.policy == IDLE).count() == 3);
     assert_eq!(lane(&host).len(), 3);
 }
 
@@ -71,4 +85,12 @@ fn a_limit_of_time_is_noticed_at_the_next_tick() {
     let (fine, coarse) = (longest("1ms"), longest("1s"));
     println!("20 ms of processor time end after {fine} ms with a tick of 1 ms, after {coarse} ms with one of 1 s");
     assert!(coarse >= 500 && fine < coarse / 2, "{fine} ms, {coarse} ms");
+}
+
+#[test]
+fn memory_goes_back_without_a_call_on_a_thread_that_lets_those_that_answer_go_first() {
+    let host = Host::start();
+    wait_for("the thread to start", || threads(&host, "memory").iter().any(|thread| thread.niceness > 0));
+    let before = threads(&host, "memory")[0].ran;
+    wait_for("the thread to do something", || threads(&host, "memory")[0].ran > before);
 }
