@@ -124,33 +124,39 @@ thread_local! {
     static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// An answer in a thread's buffer.
-struct Written(Vec<u8>);
+/// An answer in a thread's buffer, and the memory that it gets.
+struct Written {
+    buffer: Vec<u8>,
+    answer: Vec<u8>,
+}
 
 impl Written {
     fn new(answer: &impl Serialize, bound: Bound) -> Result<Self, Failed> {
         let failed = |fault| Failed::guest(fault, bound.sent);
         // Whatever keeps it from coming back, a panic for one, the next answer gets a new one.
-        let mut written = Self(BUFFER.take());
-        serde_json::to_writer(&mut written.0, answer).map_err(|error| failed(Fault::Host(error.to_string())))?;
-        if written.0.len() > bound.most {
+        let mut buffer = BUFFER.take();
+        serde_json::to_writer(&mut buffer, answer).map_err(|error| failed(Fault::Host(error.to_string())))?;
+        if buffer.len() > bound.most {
             return Err(failed(Fault::AnswerTooLarge { limit: bound.most }));
         }
-        Ok(written)
+        // Before the guest's own answer is gone: what that leaves has been used, and the next guest's gets it. This one is long
+        // under way, and new memory is nobody's loss where it is used piece by piece.
+        let answer = Vec::with_capacity(buffer.len());
+        Ok(Self { buffer, answer })
     }
 
     /// The answer in memory of its own.
-    async fn copied(mut self) -> Vec<u8> {
-        let mut answer = Vec::with_capacity(self.0.len());
-        for (number, piece) in self.0.chunks(PIECE).enumerate() {
+    async fn copied(self) -> Vec<u8> {
+        let Self { mut buffer, mut answer } = self;
+        for (number, piece) in buffer.chunks(PIECE).enumerate() {
             if number > 0 {
                 step_aside().await;
             }
             answer.extend_from_slice(piece);
         }
-        self.0.clear();
-        self.0.shrink_to(KEPT);
-        BUFFER.set(self.0);
+        buffer.clear();
+        buffer.shrink_to(KEPT);
+        BUFFER.set(buffer);
         answer
     }
 }
