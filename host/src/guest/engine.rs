@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use wasmtime::component::{Component, Linker};
@@ -36,6 +36,10 @@ impl From<wasmtime::Error> for EngineError {
         Self::Engine(error)
     }
 }
+
+/// What this process may use. They are counted once: to ask takes some system calls.
+pub(super) static PROCESSORS: LazyLock<usize> =
+    LazyLock::new(|| std::thread::available_parallelism().map_or(1, usize::from));
 
 /// So much less than a tick, which bounds what a guest computes in one go, may be a piece of work that nothing interrupts. Measured
 /// beside 250 answers of 256 KiB a second, on one processor: the p99 of a neighbour was 2.8 times that in quiet with whole ticks and
@@ -74,10 +78,8 @@ impl Runtime {
         let outbound = Arc::new(Outbound::new(&config.outbound)?);
         let idle = Arc::new(IdleLane::start(config.guest.idle_threads).map_err(wasmtime::Error::from)?);
         let places = tokio::sync::Semaphore::new(slots as usize);
-        let processors =
-            std::thread::available_parallelism().map_or(1, |count| u32::try_from(count.get()).unwrap_or(1));
         let piece = config.guest.tick / PIECES;
-        let turn = piece * processors;
+        let turn = piece * u32::try_from(*PROCESSORS).unwrap_or(u32::MAX);
         Ok(Self { engine, linker, store, outbound, slots: places, size: slots, idle, piece, turn, config })
     }
 

@@ -19,6 +19,7 @@ use thread_priority::{NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedule
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::{JoinHandle, yield_now};
 
+use super::engine::PROCESSORS;
 use super::pace::Pace;
 
 thread_local! {
@@ -71,8 +72,7 @@ pub(super) struct IdleLane {
 impl IdleLane {
     /// Starts so many threads; 0 = one for each processor.
     pub(super) fn start(threads: usize) -> io::Result<Self> {
-        let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        let threads = if threads == 0 { processors } else { threads };
+        let threads = if threads == 0 { *PROCESSORS } else { threads };
         let runtime = Builder::new_multi_thread()
             .worker_threads(threads)
             .thread_name("idle")

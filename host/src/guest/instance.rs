@@ -194,7 +194,7 @@ impl Runtime {
         instance.set_max_component_handles(guest.handles);
         instance.set_epoch_deadline(1);
         call.pace.restart(guest.tick);
-        let (pace, slice) = (Arc::clone(call.pace), guest.slice);
+        let (pace, lane, slice, turn) = (Arc::clone(call.pace), Arc::clone(call.lane), guest.slice, self.turn);
         instance.epoch_deadline_callback(move |store| {
             store.data().failpoint("epoch");
             let used = pace.used_now();
@@ -207,7 +207,13 @@ impl Runtime {
             if used >= slice {
                 pace.burn();
             }
-            Ok(UpdateDeadline::YieldCustom(1, Box::pin(idle::give_way())))
+            if pace.burns() || idle::is_here() {
+                return Ok(UpdateDeadline::YieldCustom(1, Box::pin(idle::give_way())));
+            }
+            // All of a channel's calls together compute for a turn, then everybody else goes first: with a tick for each call that is
+            // under way, who comes in would wait for as many ticks.
+            let (lane, so_far) = (Arc::clone(&lane), pace.under_way());
+            Ok(UpdateDeadline::YieldCustom(1, Box::pin(async move { lane.take_turn(turn, so_far).await })))
         });
         instance
     }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::engine::PROCESSORS;
 use super::fault::Fault;
 use super::limits::Limits;
 use queue::Queue;
@@ -58,7 +59,7 @@ impl Lane {
             owed: AtomicUsize::new(0),
             queue: Queue::new(),
             rate: Rate::new(),
-            turn: Turn::default(),
+            turn: Turn::new(*PROCESSORS),
             turned_away: AtomicU64::new(0),
         };
         lane.set(limits);

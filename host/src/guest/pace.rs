@@ -55,7 +55,7 @@ impl Pace {
     }
 
     /// The processor time of the poll under way.
-    fn under_way(&self) -> Duration {
+    pub(super) fn under_way(&self) -> Duration {
         let took = Duration::from_nanos(self.clock().saturating_sub(self.since.load(Ordering::Relaxed)));
         if idle::is_here() { took } else { took.min(Duration::from_nanos(self.longest.load(Ordering::Relaxed))) }
     }

@@ -1,9 +1,9 @@
 //! A channel's turn on the threads that everybody shares.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::yield_now;
 
 use super::{Lane, in_u64};
@@ -11,16 +11,21 @@ use super::{Lane, in_u64};
 /// What a channel has used of the threads that everybody shares since the others had their turn. Their queue is in the order of
 /// arrival: without this, a channel that gets 500 short calls at once keeps everybody else waiting until the last of them has
 /// ended, although none of them uses up its own slice.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Turn {
     /// Nanoseconds.
     used: AtomicU64,
-    /// Whether one of the channel's calls lets the others go first now.
-    gives_way: AtomicBool,
-    others_went: Notify,
+    /// For the calls that let the others go first, one for each thread; the channel's other calls wait for them, in the order in
+    /// which they came.
+    ways: Semaphore,
 }
 
 impl Turn {
+    /// A turn of which nothing is used, on so many threads.
+    pub(super) fn new(threads: usize) -> Self {
+        Self { used: AtomicU64::new(0), ways: Semaphore::new(threads) }
+    }
+
     /// Counts time on a thread that everybody shares.
     fn count(&self, time: Duration) {
         self.used.fetch_add(in_u64(time.as_nanos()), Ordering::Relaxed);
@@ -30,35 +35,39 @@ impl Turn {
         self.used.load(Ordering::Relaxed) >= in_u64(longest.as_nanos())
     }
 
-    /// Once the channel has had its turn of the `longest`, one call lets everybody else go first, what came in meanwhile included,
-    /// since a task that yields is woken after the next look at the sockets; the channel's other calls wait for that one.
+    /// Once the channel has had its turn of the `longest`, one call on each thread lets everybody else go first, what came in meanwhile
+    /// included, since a task that yields is woken after the next look at the sockets; the channel's other calls wait for those.
     ///
     /// `so_far` counts for the first look alone: by the next one, the poll that it was used in has ended.
     async fn take(&self, longest: Duration, so_far: Duration) {
-        let mut left = longest.saturating_sub(so_far);
-        while self.is_over(left) {
-            let others_went = self.others_went.notified();
-            if self.gives_way.swap(true, Ordering::AcqRel) {
-                // Woken all at once, not one by the other: each then runs on whichever thread is free.
-                others_went.await;
-                left = longest;
-            } else {
-                let _next = NextTurn(self);
-                yield_now().await;
-                return;
-            }
+        if !self.is_over(longest.saturating_sub(so_far)) {
+            return;
         }
+        if let Ok(way) = self.ways.try_acquire() {
+            self.let_others_go(way).await;
+        } else if let Ok(way) = self.ways.acquire().await
+            && self.is_over(longest)
+        {
+            self.let_others_go(way).await;
+        }
+    }
+
+    async fn let_others_go<'a>(&'a self, way: SemaphorePermit<'a>) {
+        let _next = NextTurn { used: &self.used, _way: way };
+        yield_now().await;
     }
 }
 
 /// Begins a channel's next turn when dropped.
-struct NextTurn<'a>(&'a Turn);
+struct NextTurn<'a> {
+    used: &'a AtomicU64,
+    /// Given up after that.
+    _way: SemaphorePermit<'a>,
+}
 
 impl Drop for NextTurn<'_> {
     fn drop(&mut self) {
-        self.0.used.store(0, Ordering::Relaxed);
-        self.0.gives_way.store(false, Ordering::Release);
-        self.0.others_went.notify_waiters();
+        self.used.store(0, Ordering::Relaxed);
     }
 }
 
@@ -86,7 +95,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_channel_that_has_had_its_turn_lets_everybody_else_go_first_and_keeps_its_own_order() {
-        let (turn, longest) = (Turn::default(), Duration::from_millis(1));
+        let (turn, longest) = (Turn::new(1), Duration::from_millis(1));
         let order = std::cell::RefCell::new(Vec::new());
         let busy = async |name| {
             turn.take(longest, Duration::ZERO).await;
