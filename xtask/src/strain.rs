@@ -45,7 +45,8 @@ pub(crate) fn neighbour(program: &std::path::Path) -> anyhow::Result<()> {
 const PLACES: u32 = 32;
 /// Enough that ten times too many calls come although some of them wait for an answer.
 const PRESSING: u32 = 400;
-const LONG_ROUND: Duration = Duration::from_secs(10);
+/// Long enough that the moment in which the node learns of it is less than a hundredth.
+const LONG_ROUND: Duration = Duration::from_secs(30);
 
 /// Goodput, and the time of those who are let in, when ten times as many calls come as can be answered, against as many as can be.
 /// The callers have processors of their own where there are two or more: ten times too many calls cost whoever makes them a
@@ -56,8 +57,9 @@ pub(crate) fn overload(program: &std::path::Path) -> anyhow::Result<()> {
     let parts = Parts::of_this_machine()?;
     parts.as_ref().map_or(Ok(()), Parts::enter_node)?;
     let node = Node::start(program, data.path(), config)?;
-    // The first takes little more than `guest.slice`, so that it hardly gets to the lane of idle priority; the second ends there.
-    let channels = [("short", "turns=6000"), ("long", "turns=20000")];
+    // The first takes little more than half of `guest.slice` on a slow machine, so that it does not get to the lane of idle priority, where what is
+    // left over is nothing; the second ends there.
+    let channels = [("short", "turns=4000"), ("long", "turns=20000")];
     for (channel, turns) in channels {
         deploy(&node, channel, "chaos", &["behaviour=work", turns])?;
     }
