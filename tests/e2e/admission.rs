@@ -303,10 +303,11 @@ fn a_component_over_the_limit_on_uploads_is_refused() {
     assert_eq!(huge.status, 413);
 }
 
-/// A third of a megabyte that takes seconds and hundreds of megabytes: many variables live across many branches.
+/// Half a megabyte that takes twice the seconds that it may, on a fast machine as well, and hundreds of megabytes: many variables live
+/// across many branches.
 pub(crate) fn hard_code() -> String {
     let mut code = format!("(local {})", "i32 ".repeat(200));
-    for step in 0..20_000 {
+    for step in 0..40_000 {
         let (one, other) = (step % 200, (step * 7 + 3) % 200);
         let _ = write!(code, "block local.get {one} br_if 0 local.get {other} local.set {one} end ");
     }
