@@ -57,8 +57,8 @@ pub(crate) fn overload(program: &std::path::Path) -> anyhow::Result<()> {
     let parts = Parts::of_this_machine()?;
     parts.as_ref().map_or(Ok(()), Parts::enter_node)?;
     let node = Node::start(program, data.path(), config)?;
-    // The first takes little more than half of `guest.slice` on a slow machine, so that it does not get to the lane of idle priority, where what is
-    // left over is nothing; the second ends there.
+    // The first takes little more than half of `guest.slice` on a slow machine, so that it does not get to the lane of idle priority,
+    // where nothing is left over; the second ends there.
     let channels = [("short", "turns=4000"), ("long", "turns=20000")];
     for (channel, turns) in channels {
         deploy(&node, channel, "chaos", &["behaviour=work", turns])?;

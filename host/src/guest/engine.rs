@@ -37,7 +37,7 @@ impl From<wasmtime::Error> for EngineError {
     }
 }
 
-/// What this process may use. They are counted once: to ask takes some system calls.
+/// Processors that this process may use. They are counted once: to ask takes some system calls.
 pub(super) static PROCESSORS: LazyLock<usize> =
     LazyLock::new(|| std::thread::available_parallelism().map_or(1, usize::from));
 

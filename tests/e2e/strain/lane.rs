@@ -88,7 +88,7 @@ fn a_limit_of_time_is_noticed_at_the_next_tick() {
 }
 
 #[test]
-fn memory_goes_back_without_a_call_on_a_thread_that_lets_those_that_answer_go_first() {
+fn the_thread_that_gives_memory_back_works_without_a_call_and_lets_those_that_answer_go_first() {
     let host = Host::start();
     wait_for("the thread to start", || threads(&host, "memory").iter().any(|thread| thread.niceness > 0));
     let before = threads(&host, "memory")[0].ran;
