@@ -1,13 +1,22 @@
 //! Callers of a node under measurement, and what they see.
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1;
+use hyper::{Request, StatusCode, header};
+use hyper_util::rt::TokioIo;
 use serde_json::json;
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 
 use crate::build;
 use crate::node::Node;
+
+/// How long a caller waits for an answer.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What one kind of caller saw.
 #[derive(Default)]
@@ -55,12 +64,19 @@ pub(crate) fn compared(quiet: Seen, beside: Seen) -> anyhow::Result<String> {
 }
 
 /// A crowd: so many callers, each with a connection of its own, each calling once every `pause` whatever the answers do.
+///
+/// All of them are tasks of one thread: with a thread for each, 400 callers wait for one another on a processor for up to 10 ms, which
+/// then looks like the node's time.
+#[derive(Clone)]
 pub(crate) struct Crowd {
-    url: String,
-    body: String,
+    edge: String,
+    path: String,
+    body: Bytes,
     callers: u32,
     pause: Duration,
 }
+
+type Connection = http1::SendRequest<Full<Bytes>>;
 
 impl Crowd {
     pub(crate) fn new(node: &Node, channel: &str, interaction: &str, callers: u32, pause: Duration) -> Self {
@@ -68,52 +84,67 @@ impl Crowd {
             "integration_auth_token": "RETAILOPS_SDK", "action": interaction, "version": 1, "client_id": 1,
             "channel_info": { "id": 1 }, "inventory_updates": [{ "sku": "A", "quantity_available": 1 }],
         });
-        Self { url: format!("{}/{interaction}_v1", node.base(channel)), body: body.to_string(), callers, pause }
+        let (edge, path) = (node.edge.clone(), format!("/channels/{channel}/{interaction}_v1"));
+        Self { edge, path, body: body.to_string().into(), callers, pause }
     }
 
     /// One of the calls, as it stands on a connection.
-    pub(crate) fn head_and_body(&self) -> String {
-        let path = self.url.splitn(4, '/').nth(3).unwrap_or_default();
-        format!("POST /{path} HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n{}", self.body.len(), self.body)
+    pub(crate) fn head_and_body(&self) -> Vec<u8> {
+        let head = format!("POST {} HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", self.path, self.body.len());
+        [head.as_bytes(), &self.body].concat()
     }
 
-    fn caller(&self, over: &AtomicBool, offset: u32) -> Seen {
-        let config = ureq::Agent::config_builder().http_status_as_error(false);
-        let agent: ureq::Agent = config.timeout_global(Some(Duration::from_secs(30))).build().into();
-        let mut seen = Seen::default();
-        let mut next = Instant::now() + self.pause.mul_f64(f64::from(offset) / f64::from(self.callers));
-        while !over.load(Relaxed) {
-            #[expect(clippy::disallowed_methods, reason = "a caller that waits for its turn")]
-            std::thread::sleep(next.saturating_duration_since(Instant::now()));
+    /// Calls for so long, from a processor that this thread may use.
+    pub(crate) fn call(&self, time: Duration) -> anyhow::Result<Seen> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let began = Instant::now();
+        runtime.block_on(async {
+            let callers: JoinSet<_> =
+                (0..self.callers).map(|number| self.clone().caller(number, began, began + time)).collect();
+            Ok(callers.join_all().await.into_iter().fold(Seen::default(), Seen::join).sorted())
+        })
+    }
+
+    async fn caller(self, number: u32, began: Instant, until: Instant) -> Seen {
+        let (mut seen, mut connection) = (Seen::default(), None);
+        let mut next = began + self.pause.mul_f64(f64::from(number) / f64::from(self.callers));
+        while next < until && Instant::now() < until {
+            tokio::time::sleep_until(next.into()).await;
             next += self.pause;
             let began = Instant::now();
-            let answer = agent.post(&self.url).content_type("application/json").send(&self.body);
-            let status = answer.and_then(|mut answer| {
-                answer.body_mut().read_to_string()?;
-                Ok(answer.status().as_u16())
-            });
-            match status {
-                Ok(200) => seen.good.push(began.elapsed()),
-                Ok(503 | 429) => seen.shed.push(began.elapsed()),
-                _ => seen.other += 1,
+            match tokio::time::timeout(PATIENCE, self.post(&mut connection)).await {
+                Ok(Ok(StatusCode::OK)) => seen.good.push(began.elapsed()),
+                Ok(Ok(StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS)) => {
+                    seen.shed.push(began.elapsed());
+                }
+                Ok(_) | Err(_) => seen.other += 1,
             }
         }
         seen
     }
 
-    /// Calls for so long, from the processors that this thread may use.
-    pub(crate) fn call(&self, time: Duration) -> Seen {
-        let over = AtomicBool::new(false);
-        std::thread::scope(|scope| {
-            let over = &over;
-            let callers: Vec<_> =
-                (0..self.callers).map(|offset| scope.spawn(move || self.caller(over, offset))).collect();
-            #[expect(clippy::disallowed_methods, reason = "the round takes its time")]
-            std::thread::sleep(time);
-            over.store(true, Relaxed);
-            let seen = callers.into_iter().filter_map(|caller| caller.join().ok());
-            seen.fold(Seen::default(), Seen::join).sorted()
-        })
+    /// Makes one call, on the connection that there is or else on a new one, and reads all of the answer.
+    async fn post(&self, connection: &mut Option<Connection>) -> anyhow::Result<StatusCode> {
+        let mut open = match connection.take() {
+            Some(open) if !open.is_closed() => open,
+            _ => self.connect().await?,
+        };
+        open.ready().await?;
+        let request = Request::post(&*self.path).header(header::HOST, &*self.edge);
+        let request = request.header(header::CONTENT_TYPE, "application/json").body(Full::new(self.body.clone()))?;
+        let answer = open.send_request(request).await?;
+        let status = answer.status();
+        answer.into_body().collect().await?;
+        *connection = Some(open);
+        Ok(status)
+    }
+
+    async fn connect(&self) -> anyhow::Result<Connection> {
+        let socket = TcpStream::connect(&*self.edge).await?;
+        socket.set_nodelay(true)?;
+        let (open, driver) = http1::handshake(TokioIo::new(socket)).await?;
+        tokio::spawn(driver);
+        Ok(open)
     }
 }
 

@@ -160,20 +160,20 @@ pub(crate) fn run(program: &std::path::Path) -> anyhow::Result<()> {
 fn beside(node: &Node, attack: Attack) -> anyhow::Result<()> {
     let Attack { long, opened } = attack;
     let good = Crowd::new(node, "good", "inventory_push", 16, Duration::from_millis(80));
-    let asks = long.map_or_else(String::new, |long| {
+    let asks = long.map_or_else(Vec::new, |long| {
         Crowd::new(node, long.channel, "inventory_push", 1, Duration::ZERO).head_and_body()
     });
     let (mut quiet, mut beside, mut last) = (Seen::default(), Seen::default(), Duration::ZERO);
     for _ in 0..ROUNDS {
-        quiet = quiet.join(good.call(ROUND));
+        quiet = quiet.join(good.call(ROUND)?);
         let over = AtomicBool::new(false);
         let (seen, lasted) = std::thread::scope(|scope| {
-            let slow = scope.spawn(|| stall(&node.edge, attack, asks.as_bytes(), &over));
+            let slow = scope.spawn(|| stall(&node.edge, attack, &asks, &over));
             let seen = good.call(ROUND);
             over.store(true, Relaxed);
             (seen, slow.join())
         });
-        beside = beside.join(seen);
+        beside = beside.join(seen?);
         last = last.max(lasted.map_err(|_| anyhow::anyhow!("a slow caller panicked"))??);
     }
     let compared = compared(quiet, beside)?;

@@ -1,6 +1,5 @@
 //! Measuring what bad company costs: a neighbour that loops, and ten times more calls than can be answered.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
@@ -26,17 +25,18 @@ pub(crate) fn neighbour(program: &std::path::Path) -> anyhow::Result<()> {
     );
     for hogs in [1, 4, 16] {
         let bad = Crowd::new(&node, "bad", "order_pull", hogs, Duration::ZERO);
-        let (mut quiet, mut beside, ended) = (Seen::default(), Seen::default(), AtomicU64::new(0));
+        let (mut quiet, mut beside, mut ended) = (Seen::default(), Seen::default(), 0);
         for _ in 0..ROUNDS {
-            quiet = quiet.join(good.call(ROUND));
-            let seen = std::thread::scope(|scope| {
-                scope.spawn(|| ended.fetch_add(bad.call(ROUND).other, Relaxed));
-                good.call(ROUND)
+            quiet = quiet.join(good.call(ROUND)?);
+            let (seen, hogs) = std::thread::scope(|scope| {
+                let hogs = scope.spawn(|| bad.call(ROUND));
+                (good.call(ROUND), hogs.join())
             });
-            beside = beside.join(seen);
+            beside = beside.join(seen?);
+            ended += hogs.map_err(|_| anyhow::anyhow!("a hog panicked"))??.other;
         }
         let compared = compared(quiet, beside)?;
-        say::line(&format!("  {hogs:>2} hogs: {compared}; {} calls of the hogs ended", ended.load(Relaxed)));
+        say::line(&format!("  {hogs:>2} hogs: {compared}; {ended} calls of the hogs ended"));
     }
     Ok(())
 }
@@ -71,12 +71,12 @@ pub(crate) fn overload(program: &std::path::Path) -> anyhow::Result<()> {
     say::line(&format!("a channel with ten times too many calls, its callers {places}:"));
     for (channel, turns) in channels {
         let full = Crowd::new(&node, channel, "inventory_push", PLACES, Duration::ZERO);
-        let capacity = per_second(full.call(LONG_ROUND).good.len());
+        let capacity = per_second(full.call(LONG_ROUND)?.good.len());
         say::line(&format!("  calls that compute ({turns}), {capacity:.0}/s can be answered:"));
         let pause = Duration::from_secs_f64(f64::from(PRESSING) / (capacity * 10.0));
         let pressing = Crowd::new(&node, channel, "inventory_push", PRESSING, pause);
         for _ in 0..ROUNDS {
-            say::line(&format!("    {}", pressed(&full.call(LONG_ROUND), &pressing.call(LONG_ROUND))));
+            say::line(&format!("    {}", pressed(&full.call(LONG_ROUND)?, &pressing.call(LONG_ROUND)?)));
             let began = Instant::now();
             answers_again(&node, channel)?;
             say::line(&format!("    answers again after {:.0?}", began.elapsed()));
@@ -116,7 +116,7 @@ fn pressed(full: &Seen, pressed: &Seen) -> String {
 fn answers_again(node: &Node, channel: &str) -> anyhow::Result<()> {
     let one = Crowd::new(node, channel, "inventory_push", 1, Duration::ZERO);
     let until = Instant::now() + Duration::from_secs(30);
-    while one.call(Duration::from_millis(20)).good.is_empty() {
+    while one.call(Duration::from_millis(20))?.good.is_empty() {
         ensure!(Instant::now() < until, "the node does not recover");
     }
     Ok(())

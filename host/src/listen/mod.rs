@@ -8,6 +8,8 @@ mod fuzz;
 mod guarded;
 mod places;
 mod stop;
+#[cfg(test)]
+mod tests;
 mod tls;
 
 use std::convert::Infallible;

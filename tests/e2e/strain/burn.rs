@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::push;
 use crate::host::{Host, wait_for};
-use crate::trust::load::{Call, for_a_while, under_load};
+use crate::trust::load::{Call, Caller, for_a_while, under_load};
 use crate::trust::{percentile, rounds};
 
 #[test]
@@ -53,6 +53,29 @@ fn a_notification_that_computes_ends_at_its_own_processor_time() {
     assert!(shown.contains("200ms of processor time"), "{shown}");
 }
 
+/// Ten ticks of each of 32 calls: were each to compute for its tick before anybody else is looked after, a neighbour would get in ten
+/// times for each thread, whatever a machine is like.
+#[test]
+fn between_two_ticks_of_a_channel_whoever_may_compute_next_its_neighbour_gets_in() {
+    let host = Host::with_config(
+        "[breaker]\nfaults = 0\n[call]\npush-cpu = \"100ms\"\nshare = 1.0\n[guest]\ninstances = 40\ntick = \"10ms\"\nslice = \"1m\"\n",
+    );
+    host.serving("good", "echo", &[]);
+    host.serving("bad", "chaos", &["behaviour=spin"]);
+    let [good, bad] = ["good", "bad"].map(|channel| Call::sdk(&host, channel, "inventory_push", &push()));
+    let polite = |caller: &Caller, _: &mut u64| assert_eq!(caller.make(&good).status, 200);
+    let ((), seen) = under_load(&[&polite], || {
+        std::thread::scope(|scope| {
+            let hogs: Vec<_> = (0..32).map(|_| scope.spawn(|| Caller::new().make(&bad).code())).collect();
+            for hog in hogs {
+                assert_eq!(hog.join().unwrap(), "HOST_CPU_DEADLINE");
+            }
+        });
+    });
+    println!("beside 32 calls that computed for ten ticks each, a neighbour was answered {} times", seen.len());
+    assert!(seen.len() > 80, "a neighbour was answered only {} times", seen.len());
+}
+
 #[test]
 fn beside_guests_that_loop_every_call_of_a_neighbour_is_answered() {
     let host = Host::with_config("[breaker]\nfaults = 0\n");
@@ -61,13 +84,13 @@ fn beside_guests_that_loop_every_call_of_a_neighbour_is_answered() {
     let (good, bad) =
         (Call::sdk(&host, "good", "inventory_push", &push()), Call::sdk(&host, "bad", "order_pull", &push()));
     let time = Duration::from_secs(rounds(3, 60));
-    let polite = |caller: &crate::trust::load::Caller, _: &mut u64| {
+    let polite = |caller: &Caller, _: &mut u64| {
         assert_eq!(caller.make(&good).status, 200);
         for_a_while(Duration::from_millis(5));
     };
     let ((), quiet) = under_load(&[&polite, &polite], || for_a_while(time));
     let ended = std::sync::Mutex::new(BTreeMap::new());
-    let hog = |caller: &crate::trust::load::Caller, _: &mut u64| {
+    let hog = |caller: &Caller, _: &mut u64| {
         let answer = caller.make(&bad);
         *ended.lock().unwrap().entry((answer.status, answer.code())).or_insert(0_u32) += 1;
     };
