@@ -43,7 +43,7 @@ pub(super) static PROCESSORS: LazyLock<usize> =
 
 /// So much less than a tick, which bounds what a guest computes in one go, may be a piece of work that nothing interrupts. Measured
 /// beside 250 answers of 256 KiB a second, on one processor: the p99 of a neighbour was 2.8 times that in quiet with whole ticks and
-/// whole answers, and is 1.3 to 1.6 times with this and with answers in pieces.
+/// whole answers, and 1.3 to 1.6 times with this and with answers in pieces.
 const PIECES: u32 = 8;
 
 /// The engine, what guests may import from it, and what those imports need.
