@@ -8,6 +8,7 @@
 pub mod admission;
 pub mod cache;
 mod cause;
+mod clocks;
 pub mod compile;
 mod engine;
 mod exports;

@@ -12,6 +12,7 @@ use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
+use super::clocks;
 use super::engine::Runtime;
 use super::failpoint::failpoint;
 use super::imports::logging::{clean, cut};
@@ -203,6 +204,7 @@ impl WasiView for CallState {
             let pipe = stderr.insert(MemoryOutputPipe::new(log_bytes));
             let mut builder = WasiCtx::builder();
             builder.stdout(pipe.clone()).stderr(pipe.clone()).max_random_size(random).allow_tcp(false).allow_udp(false);
+            builder.monotonic_clock(clocks::Monotonic::new()).wall_clock(clocks::Wall);
             Box::new(builder.build())
         });
         WasiCtxView { ctx, table: &mut self.table }

@@ -4,7 +4,7 @@ use super::shell::Guest;
 use super::{Case, Ends};
 
 pub(super) fn cases() -> Vec<Case> {
-    [handles(), leaks(), wishes(), exits()].concat()
+    [handles(), leaks(), wishes(), clocks(), exits()].concat()
 }
 
 fn trap(name: &'static str, guest: Guest) -> Case {
@@ -110,6 +110,28 @@ fn wishes() -> Vec<Case> {
                 "(call $write (call $stdout) (i32.const 65536) (i32.const 2000000) (i32.const 8192)) i32.const 0";
             Guest::pushing(body).pages(40)
         }),
+    ]
+}
+
+/// A guest that traps when a clock tells it more than whole milliseconds, and looks until the clock has gone on by some of them.
+fn clocks() -> Vec<Case> {
+    let looks = |look: &str| {
+        format!(
+            "(loop $on
+                {look}
+                (if (i64.ne (i64.rem_u (local.get $time) (i64.const 1000000)) (i64.const 0)) (then unreachable))
+                (if (i64.eqz (local.get $first)) (then (local.set $first (local.get $time))))
+                (br_if $on (i64.lt_u (i64.sub (local.get $time) (local.get $first)) (i64.const 3000000))))
+             i32.const 0"
+        )
+    };
+    let elapsed = "(local.set $time (call $elapsed))";
+    let now = "(call $now (i32.const 1024)) (local.set $time (i64.load32_u (i32.const 1032)))
+               (if (i64.lt_u (local.get $time) (local.get $first)) (then (return (i32.const 0))))";
+    let guest = |look| Guest::pushing(format!("(local $time i64) (local $first i64) {}", looks(look)));
+    vec![
+        Case::new("a look at the time that has gone by", Ends::Answers, guest(elapsed)),
+        Case::new("a look at the time of day", Ends::Answers, guest(now)),
     ]
 }
 

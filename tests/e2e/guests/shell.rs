@@ -21,6 +21,7 @@ world hostile {
     import wasi:io/poll@0.2.6;
     import wasi:io/streams@0.2.6;
     import wasi:clocks/monotonic-clock@0.2.6;
+    import wasi:clocks/wall-clock@0.2.6;
     import wasi:cli/stdout@0.2.6;
     import wasi:cli/exit@0.2.6;
     import wasi:http/types@0.2.6;
@@ -51,7 +52,12 @@ package wasi:io@0.2.6 {
 package wasi:clocks@0.2.6 {
     interface monotonic-clock {
         use wasi:io/poll@0.2.6.{pollable};
+        now: func() -> u64;
         subscribe-duration: func(when: u64) -> pollable;
+    }
+    interface wall-clock {
+        record datetime { seconds: u64, nanoseconds: u32 }
+        now: func() -> datetime;
     }
 }
 
@@ -103,6 +109,8 @@ const IMPORTS: &str = r#"
 (import "wasi:random/random@0.2.6" "get-random-bytes" (func $random (param i64 i32)))
 (import "wasi:io/poll@0.2.6" "poll" (func $poll (param i32 i32 i32)))
 (import "wasi:io/poll@0.2.6" "[method]pollable.block" (func $block (param i32)))
+(import "wasi:clocks/monotonic-clock@0.2.6" "now" (func $elapsed (result i64)))
+(import "wasi:clocks/wall-clock@0.2.6" "now" (func $now (param i32)))
 (import "wasi:clocks/monotonic-clock@0.2.6" "subscribe-duration" (func $after (param i64) (result i32)))
 (import "wasi:cli/stdout@0.2.6" "get-stdout" (func $stdout (result i32)))
 (import "wasi:io/streams@0.2.6" "[method]output-stream.write" (func $write (param i32 i32 i32 i32)))
