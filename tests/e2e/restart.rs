@@ -152,6 +152,12 @@ fn compiled_code_that_was_changed_is_compiled_again_and_never_run() {
         assert_eq!(log.matches(COMPILED).count(), 1, "{what}: {log}");
         assert!(log.contains("is not what this node wrote"), "{what}: {log}");
     }
+    let remains = host.kill();
+    std::fs::remove_file(remains.data().join("node.key")).unwrap();
+    let host = remains.start();
+    assert_eq!(host.sdk("acme", "inventory_push", push()).code(), "STOCK");
+    let log = host.log();
+    assert_eq!(log.matches(COMPILED).count(), 2, "what a node with another key has compiled was run: {log}");
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! Compiled code, kept from one start to the next.
 //!
 //! Compiled code is native code: whoever can change it owns the process. So each file is named by the component's digest
-//! and the engine's compatibility, and carries a MAC made with a key that only this node has. What does not match is
+//! and the engine's compatibility, and carries a MAC made with a key that comes from the node's own. What does not match is
 //! compiled again, never run.
 
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
@@ -64,6 +64,7 @@ impl Authenticated {
 /// The folder of compiled code.
 pub struct Cache {
     folder: PathBuf,
+    /// As long as a block of the hash.
     key: [u8; 64],
     compatibility: String,
     /// One compilation at a time: it may use a whole core and much memory.
@@ -71,15 +72,15 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// Opens the folder and its key, making both if they are missing.
+    /// Opens the folder, making it if it is missing; what is not there under a MAC of the `key` is no code.
     ///
     /// # Errors
-    /// The folder or the key cannot be read or made.
-    pub fn open(folder: PathBuf, compatibility: String) -> Result<Self, CompileError> {
+    /// The folder cannot be made.
+    pub fn open(folder: PathBuf, key: [u8; 32], compatibility: String) -> Result<Self, CompileError> {
         fs::create_dir_all(&folder).map_err(io_error("make", &folder))?;
-        let key_file = folder.join("cache.key");
-        let key = read_or_make_key(&key_file).map_err(io_error("read", &key_file))?;
-        Ok(Self { folder, key, compatibility, turn: tokio::sync::Mutex::new(()) })
+        let mut padded = [0; 64];
+        padded[..key.len()].copy_from_slice(&key);
+        Ok(Self { folder, key: padded, compatibility, turn: tokio::sync::Mutex::new(()) })
     }
 
     /// The compiled code of a component, if it is here, whole and ours.
@@ -217,19 +218,6 @@ fn mac_path(path: &Path) -> PathBuf {
 
 fn io_error<'p>(doing: &'static str, path: &'p Path) -> impl FnOnce(io::Error) -> CompileError + use<'p> {
     move |source| CompileError::Io { doing, path: path.to_owned(), source }
-}
-
-fn read_or_make_key(path: &Path) -> io::Result<[u8; 64]> {
-    let mut key = [0; 64];
-    match fs::File::open(path) {
-        Ok(mut file) => file.read_exact(&mut key)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            getrandom::fill(&mut key)?;
-            write_synced(path, &key)?;
-        }
-        Err(error) => return Err(error),
-    }
-    Ok(key)
 }
 
 /// Writes a file that only our user can read, and waits until it is on the disk.

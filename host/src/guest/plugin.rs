@@ -14,7 +14,7 @@ use super::exports::{ContractError, Exports};
 use super::imports;
 use super::state::CallState;
 use crate::config::Config;
-use crate::store::{Digest, Store, StoreError};
+use crate::store::{Digest, Store, StoreError, random};
 
 /// A component, ready to be instantiated: linked, its functions found and their types checked.
 pub struct Plugin {
@@ -52,7 +52,7 @@ pub async fn try_out(
     let refused = |error: wasmtime::Error| not_taken(digest, &format!("{error:#}"));
     let engine = engine::compiler(config).map_err(refused)?;
     let linker = imports::linker(&engine).map_err(refused)?;
-    let cache = Cache::open(scratch.to_owned(), engine::compatibility(&engine))?;
+    let cache = Cache::open(scratch.to_owned(), random()?, engine::compatibility(&engine))?;
     let compiled = cache.compile(config_file, config, &digest, component).await?;
     Plugin::load(&engine, &linker, digest, &compiled).map(|_| ())
 }
@@ -88,7 +88,7 @@ impl Plugins {
     /// # Errors
     /// The cache cannot be opened.
     pub fn open(runtime: Arc<Runtime>, folder: PathBuf, config_file: Option<PathBuf>) -> Result<Self, CompileError> {
-        let cache = Cache::open(folder, runtime.compatibility())?;
+        let cache = Cache::open(folder, runtime.store.key_for("compiled code"), runtime.compatibility())?;
         Ok(Self { runtime, cache, config_file, loaded: Mutex::new(HashMap::new()) })
     }
 

@@ -20,7 +20,7 @@ pub fn new_id() -> String {
 }
 
 /// Bytes from the system's generator.
-pub(super) fn random<const N: usize>() -> Result<[u8; N], StoreError> {
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], StoreError> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|error| StoreError::Io(format!("no random bytes from the system: {error}")))?;
     Ok(bytes)

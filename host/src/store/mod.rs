@@ -48,6 +48,7 @@ use writer::{Bell, Bells, Writer};
 
 pub use error::StoreError;
 pub use journal::{CallRecord, LogLine, LoggedLine, Trace, Used};
+pub(crate) use keys::random;
 pub use keys::{generate_key, new_id};
 pub use keyvalue::{Quota, Usage, incremented};
 pub use outbound::OutboundRecord;
