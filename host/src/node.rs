@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use tokio::net::TcpListener;
@@ -141,9 +141,11 @@ impl Node {
             let orderly = async {
                 tokio::time::sleep(lame_duck).await;
                 self.edge.stop().close();
+                // One time for all that is under way.
+                let end = Instant::now() + drain;
                 let _ = tokio::join!(edge, delivery, deltas);
                 // Those whose callers went away meanwhile: what they have begun to change, they finish.
-                if !self.control.runtime().is_done_within(drain).await {
+                if !self.control.runtime().is_done_within(end.saturating_duration_since(Instant::now())).await {
                     tracing::warn!(?drain, "stopped with calls still under way");
                 }
                 admin_stop.close();

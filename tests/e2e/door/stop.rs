@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::park_timeout;
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
 use super::{last_words, push};
 use crate::host::{Host, wait_for};
 use crate::trust::{Dice, rounds};
@@ -146,4 +148,22 @@ fn who_has_connected_but_not_yet_asked_is_answered() {
     assert_eq!((late.status, late.header("connection")), (200, Some("close")), "{late:?}");
     assert_eq!(last_words(answered).0, "", "an idle connection is closed");
     assert_eq!(host.await_exit(), Some(0));
+}
+
+#[test]
+fn what_does_not_end_gets_the_time_to_drain_once() {
+    let drain = Duration::from_secs(4);
+    let mut host = Host::with_config("[edge]\nlame-duck = \"0s\"\n[call]\ndrain = \"4s\"\n");
+    let keys = host.serving("acme", "chaos", &["behaviour=sleep", "sleep_ms=60000"]);
+    let event = json!({ "eventType": "document.cancellation", "entityTypeID": 1, "entityID": 2 });
+    assert_eq!(host.notify("acme", &keys.notification, &event).status, 202);
+    wait_for("the attempt to be under way", || {
+        let running = host.wharf(&["notifications", "list", "acme", "--state", "running"]);
+        running.as_array().is_some_and(|running| running.len() == 1)
+    });
+    let began = Instant::now();
+    host.terminate();
+    assert_eq!(host.await_exit(), Some(0));
+    let took = began.elapsed();
+    assert!(took >= drain - Duration::from_millis(500) && took < drain * 7 / 4, "a stop took {took:?}");
 }
