@@ -48,6 +48,19 @@ fn when_the_plugin_fails_a_static_page_says_so_and_lets_the_window_close() {
 }
 
 #[test]
+fn a_page_that_is_larger_than_an_answer_may_be_is_not_shown() {
+    let host = Host::with_config(WORDS);
+    let keys = host.channel("acme");
+    let page = Page { host, keys };
+    deploy_framed(&page.host, "chaos", ORIGIN, "behaviour = \"huge-answer\"\nkilobytes = \"200\"\n");
+    for (limit, status) in [("300KiB", 200), ("100KiB", 502)] {
+        page.host.wharf(&["channel", "set", "acme", "--limit", &format!("answer={limit}")]);
+        let shown = page.open(QUERY);
+        assert_eq!((shown.status, shown.body.len() > 200_000), (status, status == 200), "{limit}");
+    }
+}
+
+#[test]
 fn a_form_that_was_sent_into_a_failure_may_have_been_done() {
     let host = Host::with_config(WORDS);
     let keys = host.channel("acme");

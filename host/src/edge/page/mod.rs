@@ -21,7 +21,7 @@ use super::origin::Arrival;
 use super::problem::{Bearing, Problem};
 use super::{Edge, Outcome, Ticket, reply};
 use crate::call::{self, Runner, Subject};
-use crate::guest::{Abandoned, Body, Class, functions};
+use crate::guest::{Abandoned, Body, Class, Fault, functions};
 use crate::store::Timestamp;
 use crate::table::{Channel, Work};
 
@@ -83,7 +83,12 @@ async fn exchange(
         runner.run::<functions::PaymentPage>(subject, Body::Empty, Class::Notification, (context, &request)).await;
     // The release that answered, which may not be the one that the request was routed to.
     let frame = Frame::of(&ticket, Language::of(query));
-    let (response, outcome) = match ended.result {
+    let limit = ended.most;
+    let page = ended.result.and_then(|page| {
+        let is_too_large = page.html.len() > limit;
+        if is_too_large { Err(Fault::AnswerTooLarge { limit }) } else { Ok(page) }
+    });
+    let (response, outcome) = match page {
         Ok(page) => (frame.shown(page), Outcome::WELL),
         Err(fault) => {
             let asked_others = ended.spent.sent > 0;
