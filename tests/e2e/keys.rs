@@ -70,6 +70,30 @@ fn every_bad_key_and_every_unknown_channel_gets_one_and_the_same_401() {
 }
 
 #[test]
+fn the_log_says_why_a_caller_was_turned_away_and_shows_no_key() {
+    let host = Host::start();
+    host.channel("acme");
+    let ask = |channel: &str, door: &str, id: &str, body: &str| {
+        let headers = [("x-request-id", id), ("x-api-key", "not-a-key")];
+        let answer = wire::post(&format!("http://{}/channels/{channel}/{door}", host.edge), &headers, body);
+        assert_eq!(answer.status, 401, "{channel}/{door}: {answer:?}");
+    };
+    for (channel, id) in [("acme", "known"), ("nobody", "unknown")] {
+        ask(channel, "order_pull_v1", &format!("sdk-{id}"), &keyed(Some("\"not-a-key\""), ""));
+        ask(channel, "notifications", &format!("notified-{id}"), "{}");
+        ask(channel, "payment/not-a-key", &format!("paid-{id}"), "");
+    }
+    wait_for("the log to tell of all of them", || {
+        let log = host.log();
+        ["sdk", "notified", "paid"].iter().all(|door| {
+            let line = |id: &str| log.lines().find(|line| line.contains(&format!("{door}-{id}"))).unwrap_or_default();
+            line("known").contains("no valid key") && line("unknown").contains("does not exist")
+        })
+    });
+    assert!(!host.log().contains("not-a-key"));
+}
+
+#[test]
 fn the_key_is_looked_at_before_anything_else_of_the_body() {
     let host = Host::start();
     host.serving("acme", "reference", &[]);

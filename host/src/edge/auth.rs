@@ -1,6 +1,8 @@
-//! Whether a caller may speak to a channel. An unknown channel and a wrong key take the same work and get the same answer.
+//! Whether a caller may speak to a channel. An unknown channel and a wrong key take the same work and get the same answer; the log says
+//! which it was.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use http::HeaderMap;
 use subtle::{Choice, ConstantTimeEq};
@@ -43,6 +45,42 @@ fn admit(channel: Option<&Arc<Channel>>, kind: KeyKind, key: Option<&str>, extra
         [current, older, extra].iter().fold(Choice::from(0), |known, digest| known | presented.0.ct_eq(&digest.0));
     let given = Choice::from(u8::from(key.is_some_and(|key| !key.is_empty())));
     if bool::from(known & given) { channel.cloned() } else { None }
+}
+
+/// Lines of the log in a second about callers that were turned away: anybody can send such requests.
+const LINES: u64 = 10;
+
+/// The requests that were turned away since its beginning, for about a second.
+struct Second {
+    began: Instant,
+    requests: u64,
+}
+
+impl Second {
+    /// Counts a request: whether it gets a line, and how many of the second before had none.
+    fn count(&mut self, now: Instant) -> (bool, u64) {
+        let mut untold = 0;
+        if now.saturating_duration_since(self.began) >= Duration::from_secs(1) {
+            untold = self.requests.saturating_sub(LINES);
+            *self = Self { began: now, requests: 0 };
+        }
+        self.requests += 1;
+        (self.requests <= LINES, untold)
+    }
+}
+
+/// Tells the log why a request was turned away, which its caller does not hear: by the id that the caller gave it, if any.
+pub(super) fn tell(channel: Option<&Arc<Channel>>, door: &'static str, request: Option<&str>) {
+    static LAST: LazyLock<Mutex<Second>> = LazyLock::new(|| Mutex::new(Second { began: Instant::now(), requests: 0 }));
+    let (is_told, untold) = LAST.lock().unwrap_or_else(PoisonError::into_inner).count(Instant::now());
+    if untold > 0 {
+        tracing::info!(untold, "more requests had no valid key");
+    }
+    match channel {
+        _ if !is_told => {}
+        Some(channel) => tracing::info!(channel = &*channel.name, door, request, "a request has no valid key"),
+        None => tracing::info!(door, request, "a request is for a channel that does not exist"),
+    }
 }
 
 #[cfg(test)]
@@ -91,6 +129,15 @@ pub(super) mod tests {
         assert!(sdk(Some(&production), Some(TEST_KEY)).is_none());
         assert!(sdk(Some(&testing), Some("own")).is_some());
         assert!(sdk(Some(&production), Some("own")).is_some());
+    }
+
+    #[test]
+    fn a_flood_of_wrong_keys_is_no_flood_of_the_log() {
+        let began = Instant::now();
+        let mut second = Second { began, requests: 0 };
+        let mut at = |ms| second.count(began + Duration::from_millis(ms));
+        let told = (0..100).filter(|_| at(999) == (true, 0)).count();
+        assert_eq!((told, at(1000), at(1001), at(2500)), (10, (true, 90), (true, 0), (true, 0)));
     }
 
     #[test]

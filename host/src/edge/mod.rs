@@ -138,11 +138,17 @@ impl Edge {
                 let admitted = notification::admit(&self, channel.as_ref(), &head, incoming, began).await;
                 match admitted {
                     Ok(admitted) => notification::answer(self, admitted, head, arrival).await,
-                    Err(problem) => problem.into_plain(),
+                    Err(problem) => {
+                        if problem.status() == 401 {
+                            auth::tell(channel.as_ref(), "notifications", arrival.origin.request_id());
+                        }
+                        problem.into_plain()
+                    }
                 }
             }
             Door::Payment(token) => {
                 let Some(channel) = auth::payment(channel.as_ref(), &token) else {
+                    auth::tell(channel.as_ref(), "payment page", arrival.origin.request_id());
                     body::discard(incoming, &self.config.edge, began);
                     return page::unauthorized(head.uri.query());
                 };

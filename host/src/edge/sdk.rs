@@ -37,6 +37,7 @@ pub(super) async fn answer(
         }
     };
     let Some(channel) = auth::sdk(channel.as_ref(), envelope.token().as_deref()) else {
+        auth::tell(channel.as_ref(), interaction.name(), arrival.origin.request_id());
         return Problem::unauthorized().into_sdk(interaction, None);
     };
     let ticket = Ticket::new(channel, Work::sdk(interaction), interaction.name(), arrival);
