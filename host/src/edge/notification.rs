@@ -291,9 +291,10 @@ impl Ticket {
     }
 }
 
-/// The answer when a guest did not give one: no status, no prices, and the channel's policy for a document.
+/// The answer when a guest did not give one: no status, no prices, and the channel's policy for a document that a guest failed at. A
+/// guest's refusal stands, and a request that is none is its caller's to put right.
 fn failed(settings: &config::Notification, manner: &Manner, problem: &Problem) -> Response<Full<Bytes>> {
-    let force = matches!(settings.on_failure, OnFailure::Force) && problem.outcome != "refused";
+    let force = matches!(settings.on_failure, OnFailure::Force) && !matches!(problem.outcome, "refused" | "malformed");
     let force = (manner.kind == EventKind::DocumentValidation).then_some(force);
     let verdict = problem.notification_verdict(manner.kind, manner.is_read, &manner.call, settings.language);
     let envelope = call::notification::envelope(settings, verdict, force, None::<()>);
@@ -321,6 +322,16 @@ mod tests {
     }
 
     #[test]
+    fn a_document_that_no_guest_could_read_is_not_forced_by_any_policy() {
+        let settings = config::Notification { on_failure: OnFailure::Force, ..Config::default().notification };
+        let manner = Manner { call: "01CALL".to_owned(), kind: EventKind::DocumentValidation, is_read: false };
+        let body = failed(&settings, &manner, &Problem::malformed("the notification has no data")).into_body();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let told: Value = serde_json::from_slice(&runtime.block_on(body.collect()).unwrap().to_bytes()).unwrap();
+        assert_eq!((&told["success"], &told["forceValidation"]), (&json!(false), &json!(false)), "{told}");
+    }
+
+    #[test]
     fn a_failed_notification_has_no_data_and_the_channels_policy_for_a_document_alone() {
         use EventKind::{Contact, DocumentPricing, DocumentValidation, PaymentValidation};
         let refusal = Fault::Refused(Refusal { code: "NO".into(), message: "no".into() });
@@ -331,7 +342,6 @@ mod tests {
             (Fault::Busy("call.queue"), 4),
             (Fault::Rate(1), 4),
             (Fault::NoRelease, 4),
-            (Fault::Draining, 4),
             (Fault::Host("x".into()), 4),
             (refusal, 3),
         ];

@@ -74,7 +74,7 @@ pub(super) const HOST_BUG: &str = "host-bug";
 /// Longest message, in bytes, about what a caller sent.
 const LONGEST_MESSAGE: usize = 350;
 
-/// Seconds after which a busy or stopping node is worth another try.
+/// Seconds after which a busy node is worth another try.
 const RETRY_SOON: u32 = 1;
 
 #[derive(Serialize)]
@@ -266,7 +266,6 @@ impl Problem {
                 let message = "The channel's plugin was replaced during the call.";
                 Self::later(RETRY_SOON, "HOST_REPLACED", message, "replaced")
             }
-            Fault::Draining => Self::later(RETRY_SOON, "HOST_UNAVAILABLE", "This node is stopping.", "unavailable"),
             Fault::Host(_) => Self::host(fault.to_string()),
         };
         problem.bearing = Bearing::of(fault);

@@ -75,9 +75,6 @@ pub enum Fault {
     /// The call's release was replaced, and the time that its calls then have is over.
     #[error("the call was ended because its release had gone and the time to drain was over (call.drain is {} s)", .0.as_secs())]
     Replaced(Duration),
-    /// Wharf is stopping.
-    #[error("this node is stopping")]
-    Draining,
     /// A bug of Wharf's own.
     #[error("host error: {0}")]
     Host(String),
@@ -134,8 +131,7 @@ impl Fault {
             | Self::Busy(_)
             | Self::NoRelease
             | Self::Resting(_)
-            | Self::Replaced(_)
-            | Self::Draining => Vec::new(),
+            | Self::Replaced(_) => Vec::new(),
         }
     }
 

@@ -39,7 +39,7 @@ pub(super) fn of(queue: &Queue, leased: &Leased, fault: &Fault) -> Fate {
         Fault::Refused(_) | Fault::NotImplemented(_) => return Fate::Dead(reason),
         Fault::Resting(seconds) => return Fate::Later(Duration::from_secs(u64::from(*seconds))),
         Fault::Busy(_) | Fault::Rate(_) => return Fate::Later(BUSY),
-        Fault::NoRelease | Fault::Draining => return Fate::Later(ABSENT),
+        Fault::NoRelease => return Fate::Later(ABSENT),
         Fault::Replaced(_) => return Fate::Interrupted(BUSY, reason),
         _ => {}
     }
@@ -126,8 +126,7 @@ mod tests {
     #[test]
     fn what_is_no_ones_failure_does_not_count() {
         let (queue, last) = (Config::default().queue, leased(10));
-        for fault in [Fault::Busy("call.queue"), Fault::NoRelease, Fault::Resting(300), Fault::Draining, Fault::Rate(1)]
-        {
+        for fault in [Fault::Busy("call.queue"), Fault::NoRelease, Fault::Resting(300), Fault::Rate(1)] {
             assert!(matches!(of(&queue, &last, &fault), Fate::Later(_)), "{fault:?}");
         }
         assert!(matches!(of(&queue, &last, &Fault::Replaced(Duration::ZERO)), Fate::Interrupted(..)));

@@ -46,7 +46,6 @@ fn table() -> Vec<(Fault, u16, &'static str, Option<&'static str>, bool)> {
         (Fault::NoRelease, 503, "HOST_UNAVAILABLE", Some("1"), false),
         (Fault::Resting(7), 503, "HOST_BUSY", Some("7"), false),
         (Fault::Replaced(Duration::from_secs(20)), 503, "HOST_REPLACED", Some("1"), false),
-        (Fault::Draining, 503, "HOST_UNAVAILABLE", Some("1"), false),
         (Fault::Host("secret".into()), 500, "HOST_ERROR", None, false),
     ]
 }
