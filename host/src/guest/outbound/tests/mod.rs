@@ -2,12 +2,12 @@
 
 mod answers;
 mod credentials;
+mod fuzz;
 mod limits;
 mod platform;
 mod pooling;
 mod rebinding;
 mod records;
-mod reference;
 mod tls;
 mod urls;
 
