@@ -39,9 +39,20 @@ fn a_guest_that_waits_uses_no_processor_time() {
 }
 
 #[test]
-fn a_notification_that_computes_ends_at_its_own_processor_time() {
-    let host = Host::with_config("[call]\nasync-cpu = \"200ms\"\n[queue]\nschedule = [\"0s\"]\n");
-    let keys = host.serving("bad", "chaos", &["behaviour=spin"]);
+fn a_notification_that_computes_or_waits_ends_at_its_own_limit_of_time() {
+    let limits = [
+        ("async-cpu = \"200ms\"", "behaviour=spin", "200ms of processor time"),
+        ("async-deadline = \"300ms\"", "behaviour=sleep", "did not end within 300ms"),
+    ];
+    for (limit, behaviour, told) in limits {
+        dies(&format!("[call]\n{limit}\n[queue]\nschedule = [\"0s\"]\n"), behaviour, told);
+    }
+}
+
+/// The one attempt at a notification fails, and what its history says of it has these words.
+fn dies(config: &str, behaviour: &str, told: &str) {
+    let host = Host::with_config(config);
+    let keys = host.serving("bad", "chaos", &[behaviour, "sleep_ms=60000"]);
     let sent = json!({ "eventType": "document.cancellation", "entityTypeID": 1, "entityID": 2 });
     assert_eq!(host.notify("bad", &keys.notification, &sent).status, 202);
     let mut dead = json!(null);
@@ -51,7 +62,7 @@ fn a_notification_that_computes_ends_at_its_own_processor_time() {
     });
     let id = dead[0]["id"].as_str().unwrap();
     let shown = host.wharf(&["notifications", "show", id]).to_string();
-    assert!(shown.contains("200ms of processor time"), "{shown}");
+    assert!(shown.contains(told), "{shown}");
 }
 
 /// Starts a node that has one processor.

@@ -6,7 +6,7 @@ use super::push;
 use crate::host::{Host, wait_for};
 
 /// Where a panic can be planted in a debug build, and a plugin that comes there.
-const POINTS: [(&str, &str); 10] = [
+const POINTS: [(&str, &str); 11] = [
     ("config-get", "behaviour=answer"),
     ("keyvalue-open", "behaviour=count"),
     ("keyvalue-increment", "behaviour=count"),
@@ -15,6 +15,7 @@ const POINTS: [(&str, &str); 10] = [
     ("http-send", "behaviour=fetch"),
     ("platform-request", "behaviour=platform"),
     ("wasi", "behaviour=random"),
+    ("raw-request", "behaviour=raw"),
     ("memory-grow", "behaviour=answer"),
     ("epoch", "behaviour=spin"),
 ];

@@ -54,6 +54,7 @@ fn nothing_that_one_guest_wrote_is_there_for_the_next_however_it_ended() {
         ("returns", "i32.const 0", 200),
         ("traps", "unreachable", 502),
         ("loops", "(loop $for_ever (br $for_ever)) unreachable", 504),
+        ("waits", "(call $block (call $after (i64.const -1))) i32.const 0", 504),
     ];
     for (name, bytes) in ends.iter().map(|(name, end, _)| (*name, writer(end))).chain([("seeks", seeker())]) {
         host.channel(name);
@@ -61,11 +62,13 @@ fn nothing_that_one_guest_wrote_is_there_for_the_next_however_it_ended() {
         host.wharf(&["deploy", name, &file, "--skip-preflight"]);
     }
     host.wharf(&["channel", "set", "loops", "--limit", "cpu=10ms"]);
+    // Dropped in the middle, as one is whose caller goes away.
+    host.wharf(&["channel", "set", "waits", "--limit", "deadline=50ms"]);
     let call = |name: &str| Call::sdk(&host, name, "inventory_push", &super::push());
     let (seek, caller) = (call("seeks"), Caller::new());
     let alternations = rounds(500, 10_000);
     for round in 0..alternations {
-        let (name, _, status) = ends[usize::try_from(round % 3).unwrap()];
+        let (name, _, status) = ends[usize::try_from(round % 4).unwrap()];
         assert_eq!(caller.make(&call(name)).status, status, "{name}");
         let found = caller.make(&seek);
         assert_eq!(found.status, 200, "something was left by the one that {name}: {found:?}");
