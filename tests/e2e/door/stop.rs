@@ -165,5 +165,5 @@ fn what_does_not_end_gets_the_time_to_drain_once() {
     host.terminate();
     assert_eq!(host.await_exit(), Some(0));
     let took = began.elapsed();
-    assert!(took >= drain - Duration::from_millis(500) && took < drain * 7 / 4, "a stop took {took:?}");
+    assert!((drain..drain * 7 / 4).contains(&(took + Duration::from_millis(500))), "a stop took {took:?}");
 }

@@ -236,3 +236,16 @@ fn what_nobody_answers_is_parked_at_once_and_can_be_replayed() {
         }
     }
 }
+
+#[test]
+fn a_node_has_a_failure_mode_for_the_channels_that_have_none() {
+    let host = Host::with_config("[sdk]\nfailure-mode = \"events\"\n");
+    for (channel, status) in [("usual", 200), ("own", 502)] {
+        host.serving(channel, "chaos", &["behaviour=trap"]);
+        if channel == "own" {
+            host.wharf(&["channel", "set", channel, "--failure-mode", "http"]);
+        }
+        let answer = host.sdk(channel, "inventory_push", json!({ "inventory_updates": [] }));
+        assert_eq!((answer.status, answer.code().as_str()), (status, "HOST_TRAP"), "{channel}");
+    }
+}
