@@ -8,13 +8,17 @@ use serde_json::{Value, json};
 use wharf_protocol::examples;
 
 use super::{free_places, open_files, push};
-use crate::host::{Host, TEST_KEY, sdk_body, wait_for};
+use crate::host::{Host, TEST_KEY, plugin, sdk_body, wait_for};
 use crate::trust::load::for_a_while;
 use crate::trust::{Dice, rounds};
+use crate::upstream::Upstream;
 
 #[test]
 fn whenever_a_caller_goes_away_its_place_and_its_files_come_back() {
-    let host = Host::with_config("[breaker]\nfaults = 0\n[call]\nsdk-deadline = \"2s\"\n");
+    let host = Host::with_config(
+        "[breaker]\nfaults = 0\n[call]\nsdk-deadline = \"2s\"\n[outbound]\nallow-http = true\nallow-private = [\"127.0.0.0/8\"]\n",
+    );
+    let silent = Upstream::silent();
     let kinds = [
         ("answers", "behaviour=answer"),
         ("sleeps", "behaviour=sleep"),
@@ -23,18 +27,24 @@ fn whenever_a_caller_goes_away_its_place_and_its_files_come_back() {
         ("traps", "behaviour=trap"),
         ("grows", "behaviour=grow"),
         ("logs", "behaviour=flood-log"),
+        ("asks", "behaviour=fetch"),
     ];
+    let (chaos, url) = (plugin("chaos"), format!("url={}", silent.url()));
     for (channel, behaviour) in kinds {
-        host.serving(channel, "chaos", &[behaviour, "sleep_ms=60000", "lines=200"]);
+        host.channel(channel);
+        let deploy = ["deploy", channel, chaos.to_str().unwrap(), "--skip-preflight", "--allow", &silent.address];
+        let settings = ["--set", behaviour, "--set", "sleep_ms=60000", "--set", "lines=200", "--set", &url];
+        host.wharf(&[deploy.as_slice(), settings.as_slice()].concat());
         host.sdk(channel, "order_pull", push());
     }
     let places: Vec<_> = kinds.iter().map(|(channel, _)| free_places(&host, channel)).collect();
     let files = open_files(&host);
     let mut dice = Dice::thrown("callers who go away");
-    let calls = rounds(150, 5000);
+    let calls = rounds(1000, 5000);
     for _ in 0..calls {
         let (channel, _) = kinds[usize::try_from(dice.below(kinds.len() as u64)).unwrap()];
-        let interaction = if dice.below(2) == 0 { "order_pull" } else { "inventory_push" };
+        // What changes something is done to its end, nevertheless; the other ends where it is.
+        let interaction = if dice.below(4) == 0 { "inventory_push" } else { "order_pull" };
         let body = sdk_body(TEST_KEY, interaction, &push());
         let mut socket = TcpStream::connect(&host.edge).unwrap();
         let length = body.len();
@@ -48,6 +58,7 @@ fn whenever_a_caller_goes_away_its_place_and_its_files_come_back() {
         kinds.iter().zip(&places).all(|((channel, _), before)| free_places(&host, channel) == *before)
     });
     wait_for("the sockets to be closed", || open_files(&host) <= files + 2);
+    assert!(silent.connections() > 1, "nobody was in the middle of a request");
     let log = host.log();
     assert!(!log.contains("panicked") && !log.contains("a bug of this host"), "{log}");
     println!("{calls} callers went away; all places and files came back, nothing panicked");
