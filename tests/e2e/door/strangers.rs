@@ -148,8 +148,7 @@ fn a_channels_own_host_name_opens_nothing_without_the_key_either() {
 fn keys_are_compared_in_constant_time_only() {
     let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../host/src/edge/auth.rs");
     let code = std::fs::read_to_string(file).unwrap();
-    let code = code.split("#[cfg(test)]\nmod tests").next().unwrap();
-    let admit = code.split("fn admit(").nth(1).unwrap();
+    let admit = code.split("fn admit(").nth(1).unwrap().split("\n}\n").next().unwrap();
     assert!(admit.contains("ct_eq") && admit.contains("known & given"), "{admit}");
     for shortcut in ["==", "!=", ".any(", ".contains(", ".find(", "return"] {
         assert!(!admit.contains(shortcut), "{shortcut} in {admit}");
