@@ -228,7 +228,7 @@ fn every_bomb_ends_in_a_plain_refusal_and_the_neighbour_never_notices() {
     println!("bombs: {} inputs, all refused", files.len());
     assert_eq!(children(host.id()), [], "a child is left behind");
     let left = std::fs::read_dir(host.data().join("cache")).unwrap().count();
-    assert!(left % 2 == 0, "code without its MAC is left behind: {left} files");
+    assert!(left.is_multiple_of(2), "code without its MAC is left behind: {left} files");
     host.deploy("one", "chaos", &["behaviour=answer"]);
 }
 
