@@ -5,15 +5,13 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use wasmtime_wasi::{HostMonotonicClock, HostWallClock};
 
+use super::pace::nanos;
+
 /// The step.
 const STEP: Duration = Duration::from_millis(1);
 
 fn in_steps(time: Duration) -> Duration {
     Duration::from_millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
-}
-
-fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// `wasi:clocks/wall-clock`: the system's, which may be set.
